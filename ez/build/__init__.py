@@ -1,0 +1,1 @@
+"""A repo's description -> image: frontends -> graph -> LLB -> BuildKit."""

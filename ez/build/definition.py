@@ -1,0 +1,35 @@
+"""What a frontend gives to the solver: one graph, its image configuration and how to run the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ez.build.graph import ImageConfig, State
+from ez.models import Runtime
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A build file's text, for BuildKit's source maps and for error excerpts. `name` is relative to the repo."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A whole environment. `digest` (`sha256:` and 64 hex digits) is its identity: the same description and the
+    same copied files give the same digest in every run and on every computer.
+
+    `context` is the directory served to the session as `context`; `inputs` are the paths in it, relative, that
+    the definition read or copies, whose contents are part of the digest.
+    """
+
+    state: State
+    config: ImageConfig
+    runtime: Runtime
+    digest: str
+    context: str
+    inputs: tuple[str, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,170 @@
+"""The error tree of ez.
+
+EzError                      expected failure, exit code 1
+├── UsageError               wrong flags or arguments, exit code 2
+├── ConfigError              a settings file or value that cannot be used
+├── StateError               the index of computers and environments cannot be read
+├── BusyError                somebody else holds the environment, or work is unfinished, exit code 8
+├── HostError                a computer cannot be reached or driven
+│   ├── HostUnreachableError no TCP connection or no SSH banner
+│   ├── HostKeyError         the host key is unknown or is not the pinned one
+│   ├── LoginError           the computer refused every key offered, exit code 4
+│   ├── LinkLostError        the connection dropped in the middle of work
+│   └── CommandError         a command ran and failed; carries its `Result`
+├── PrepareError             a computer cannot be made ready
+├── SourceError              the repo cannot be found, cloned, updated or carried over
+├── DefinitionError          a build file is wrong; carries file, line and column
+├── BuildError               the engine could not build
+│   └── StepError            a build step failed; carries its position and last lines
+├── EngineError              the Docker Engine is missing, stopped or lacks a capability
+└── ContainerError           the environment's container cannot be started or entered
+
+Anything else that escapes is a bug in ez and exits with 70.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_SIGN_IN = 4
+EXIT_UNFINISHED = 8
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class EzError(Exception):
+    """An expected failure: what failed, and one action that helps."""
+
+    exit_code = EXIT_FAILURE
+
+    def __init__(self, message: str, hint: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class UsageError(EzError):
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(EzError):
+    pass
+
+
+class StateError(EzError):
+    pass
+
+
+class BusyError(EzError):
+    exit_code = EXIT_UNFINISHED
+
+
+class HostError(EzError):
+    pass
+
+
+class HostUnreachableError(HostError):
+    pass
+
+
+class HostKeyError(HostError):
+    pass
+
+
+class LoginError(HostError):
+    exit_code = EXIT_SIGN_IN
+
+
+class LinkLostError(HostError):
+    pass
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command on a host did. `stdout` and `stderr` are raw bytes, `seconds` is wall time."""
+
+    host: str
+    command: str
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode("utf-8", "replace")
+
+    def last_lines(self, count: int = 10) -> list[str]:
+        """The last lines of stderr, or of stdout where stderr is empty."""
+        shown = self.stderr.strip() or self.stdout.strip()
+        return shown.decode("utf-8", "replace").splitlines()[-count:]
+
+
+class CommandError(HostError):
+    """A command ran to its end and failed."""
+
+    def __init__(self, message: str, result: Result, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.result = result
+
+
+class PrepareError(EzError):
+    pass
+
+
+class SourceError(EzError):
+    pass
+
+
+class DefinitionError(EzError):
+    """A build file is wrong at `file:line:column` (1-based, None where unknown)."""
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.file = file
+        self.line = line
+        self.column = column
+
+
+class BuildError(EzError):
+    pass
+
+
+class StepError(BuildError):
+    """A build step failed. `log` holds its last lines, `exit_code` of the step is in `status`."""
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        log: tuple[str, ...] = (),
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.file = file
+        self.line = line
+        self.log = log
+        self.status = status
+
+
+class EngineError(EzError):
+    pass
+
+
+class ContainerError(EzError):
+    pass

@@ -1,0 +1,130 @@
+"""Frozen values that pass between the steps of the straight line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SshEndpoint:
+    """Where a computer's sshd is.
+
+    `host_keys` are OpenSSH public key lines (`ssh-ed25519 AAAA...`) pinned for it; a connection whose key
+    is none of them is refused. `identity` is a private key file on this computer, None for the agent's keys.
+    """
+
+    host: str
+    port: int = 22
+    user: str | None = None
+    identity: str | None = None
+    host_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LocalEndpoint:
+    """This computer."""
+
+
+Endpoint = LocalEndpoint | SshEndpoint
+
+
+@dataclass(frozen=True)
+class Computer:
+    """A machine that ez may use. `provider` is a key of the provider table (`local`, `byo`)."""
+
+    name: str
+    provider: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class RepoRef:
+    """What the person asked to open: a Git URL or a directory on this computer; `ref` is a branch, tag or commit."""
+
+    url: str | None
+    path: str | None
+    name: str
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A work tree on the computer. `path` is absolute there; `commit` is empty for a repo without commits."""
+
+    path: str
+    commit: str
+    branch: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the environment: `container` inside; `host` on the computer's `address`, 0 for any free one."""
+
+    container: int
+    host: int = 0
+    service: str = ""
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a built image wants to be run; made by a frontend, read by `ez/env`.
+
+    `daemons` are argv lists supervised in the container, `init` shell scripts run at each start before them,
+    `commands` named command lines, `environ` and `path` what every session sees.
+    `gpus` is the number of GPUs asked for (0 none, -1 all); `shm_mb` the size of `/dev/shm` in MB, 0 the default.
+    """
+
+    user: str = "envd"
+    home: str = "/home/envd"
+    workdir: str = ""
+    environ: tuple[tuple[str, str], ...] = ()
+    path: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    daemons: tuple[tuple[str, ...], ...] = ()
+    init: tuple[str, ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    gpus: int = 0
+    shm_mb: int = 0
+    shell: str = "bash"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image in an engine. `reference` is its name there, `id` what the engine calls it."""
+
+    reference: str
+    id: str
+    digest: str
+    built: bool = True
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a person gets in: `ssh <alias>`; `workdir` inside; `editor_command` and `link` for an editor."""
+
+    alias: str
+    user: str
+    workdir: str
+    ports: tuple[Port, ...] = ()
+    editor_command: tuple[str, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What every download has to go through, on the laptop, the computer and in each build step.
+
+    `mirrors` maps `apt.debian`, `apt.ubuntu` and the like to base URLs; `pip_index` is a package index URL;
+    `ca_bundle` is the PEM text of all authorities to trust, empty for the image's own.
+    """
+
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: str = ""
+    pip_index: str = ""
+    pip_extra_index: str = ""
+    mirrors: tuple[tuple[str, str], ...] = field(default=())
+    ca_bundle: str = ""

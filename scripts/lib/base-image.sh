@@ -1,0 +1,101 @@
+# Make a base image from the distribution's own packages, for where Docker Hub cannot be reached.
+# Source engine.sh first, then this file.
+#
+# Settings (environment):
+#   EZ_TESTBED_CACHE     where root file systems are kept between runs (default /var/cache/ez-testbed)
+#   EZ_BASE_IMAGE_LABEL  the label the images get (default ez.base-image=1)
+
+base_cache="${EZ_TESTBED_CACHE:-/var/cache/ez-testbed}"
+base_label="${EZ_BASE_IMAGE_LABEL:-ez.base-image=1}"
+
+# ensure_base_image TAG [SUITE]: makes TAG from SUITE's minimal packages unless the engine has a TAG already.
+# SUITE is this machine's own by default. The image says what it is: its os-release is the suite's.
+ensure_base_image() {
+    local tag="$1" suite="${2:-$(machine_suite)}" rootfs
+    docker image inspect "$tag" >/dev/null 2>&1 && return 0
+    rootfs="$base_cache/$suite-$(dpkg --print-architecture).tar"
+    ensure_root_file_system "$suite" "$rootfs" || return 1
+    as_root cat "$rootfs" | docker import \
+        --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+        --change 'CMD ["bash"]' \
+        --change "LABEL $base_label" \
+        --message "made by debootstrap from $suite" \
+        - "$tag" >/dev/null
+}
+
+# docker_hub_answers: whether docker.io can be reached, decided within 4 seconds.
+docker_hub_answers() {
+    local url='https://registry-1.docker.io/v2/' answer
+    if command -v curl >/dev/null; then
+        answer="$(curl --silent --max-time 4 --output /dev/null --write-out '%{http_code}' "$url" 2>/dev/null)"
+    else
+        answer="$(timeout 4 python3 -c '
+import sys, urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(sys.argv[1], timeout=4).status)
+except urllib.error.HTTPError as reply:
+    print(reply.code)
+' "$url" 2>/dev/null)"
+    fi
+    case "$answer" in 200 | 401) return 0 ;; *) return 1 ;; esac
+}
+
+machine_suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+# machine_mirror: the first package mirror of this machine's own apt sources.
+machine_mirror() {
+    local found
+    found="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        grep -E '/(debian|ubuntu)/?$' | head -n 1)"
+    echo "${found%/}"
+}
+
+# ensure_root_file_system SUITE TAR: one debootstrap at a time; a tarball appears only when complete.
+ensure_root_file_system() {
+    local suite="$1" tarball="$2"
+    as_root test -s "$tarball" && return 0
+    PATH="$PATH:/usr/sbin" command -v debootstrap >/dev/null || install_packages debootstrap || return 1
+    echo "notice: making a base image of \`$suite\` from the distribution's packages" >&2
+    as_root mkdir -p "$base_cache" || return 1
+    as_root flock "$tarball.lock" bash -c "$(declare -f make_root_file_system write_apt_settings)"'
+        make_root_file_system "$@"' make-root "$suite" "$tarball" "$(machine_mirror)" || {
+        engine_error "making a base image of \`$suite\` failed" "see $tarball.log"
+        return 1
+    }
+}
+
+make_root_file_system() {
+    local suite="$1" tarball="$2" mirror="$3" root
+    export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
+    [ -s "$tarball" ] && return 0
+    root="$(mktemp -d "${tarball%.tar}.XXXXXX")" && chmod 755 "$root" || return 1
+    debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"} >"$tarball.log" 2>&1 &&
+        write_apt_settings "$suite" "$root" "$mirror" &&
+        tar --create --numeric-owner --one-file-system --directory "$root" \
+            --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./var/log/*' \
+            --exclude=./etc/resolv.conf --exclude=./etc/hostname --exclude='./dev/*' \
+            --file "$tarball.part" . &&
+        mv "$tarball.part" "$tarball"
+    local result=$?
+    rm -rf --one-file-system "$root" "$tarball.part"
+    return "$result"
+}
+
+# What the images of Docker Hub have too: no services started by installs, no package archives kept.
+# The machine's own manner of reaching its mirror (proxy, checks of dates) is carried over.
+write_apt_settings() {
+    local suite="$1" root="$2" mirror="$3" components=main
+    if [ -n "$mirror" ]; then
+        case "$mirror" in *ubuntu*) components='main universe' ;; esac
+        : >"$root/etc/apt/sources.list"
+        printf 'deb %s %s %s\n' "$mirror" "$suite" "$components" "$mirror" "$suite-updates" "$components" \
+            >"$root/etc/apt/sources.list"
+    fi
+    apt-config dump | grep -E '^Acquire::(Check-|https?::Proxy)' >"$root/etc/apt/apt.conf.d/90machine" || true
+    printf 'Acquire::Languages "none";\n' >"$root/etc/apt/apt.conf.d/docker-no-languages"
+    printf 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };\n' \
+        >"$root/etc/apt/apt.conf.d/docker-clean"
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
+}
