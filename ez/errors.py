@@ -14,6 +14,7 @@ EzError                      expected failure, exit code 1
 ├── PrepareError             a computer cannot be made ready
 ├── SourceError              the repo cannot be found, cloned, updated or carried over
 ├── DefinitionError          a build file is wrong; carries file, line and column
+│   └── MissingInputError    a file that the build file names is not there; carries the paths wanted
 ├── BuildError               the engine could not build
 │   └── StepError            a build step failed; carries its position and last lines
 ├── EngineError              the Docker Engine is missing, stopped or lacks a capability
@@ -136,6 +137,26 @@ class DefinitionError(EzError):
         self.file = file
         self.line = line
         self.column = column
+
+
+class MissingInputError(DefinitionError):
+    """Files of the repo that a build file needs are not in the directory it was loaded from.
+
+    `paths` are relative to that directory; a directory among them is wanted with all it holds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        paths: tuple[str, ...],
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message, hint, file=file, line=line, column=column)
+        self.paths = paths
 
 
 class BuildError(EzError):

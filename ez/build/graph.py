@@ -2,13 +2,19 @@
 
 A state is a node and everything below it. Equal graphs are equal values; labels and positions are for people
 and take no part in equality, digests or cache keys.
+
+Each state keeps the hash of its content, made from its own fields and the hashes of the states right below it.
+So equality, hashes and digests cost the same at any depth, and nothing here or in `ez/build/llb` recurses.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Union
+from typing import Any, Union
 
 
 @dataclass(frozen=True)
@@ -31,21 +37,39 @@ class Note:
 NO_NOTE = Note()
 
 
-@dataclass(frozen=True)
-class Scratch:
+class Node:
+    """What every state is. `identity` is the SHA-256 of its content in hex, the same in every run on every computer."""
+
+    identity: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", _identity(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.identity[:12]}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scratch(Node):
     """The empty file system."""
 
 
-@dataclass(frozen=True)
-class ImageSource:
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageSource(Node):
     """An image of a registry or of the engine, by fully qualified or short reference."""
 
     reference: str
     note: Note = field(default=NO_NOTE, compare=False)
 
 
-@dataclass(frozen=True)
-class LocalSource:
+@dataclass(frozen=True, eq=False, repr=False)
+class LocalSource(Node):
     """Files of the directory known to the session as `name`; patterns as BuildKit's include and exclude patterns."""
 
     name: str
@@ -104,8 +128,8 @@ class TmpfsMount:
 Mount = BindMount | CacheMount | SecretMount | SshMount | TmpfsMount
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Node):
     """Run `argv` on `base`. `env` is set on top of the base image's own environment, which steps inherit;
     `path` entries come before the base image's PATH. `network` is False for a step without network.
     """
@@ -125,7 +149,8 @@ class Run:
 class CopyAction:
     """Copy `source` of the state `origin` to `target`. A directory's contents go to `target` if `contents`.
 
-    `uid`/`gid` None keep the owner, `mode` None keeps the mode. Parents of `target` are made.
+    `uid` and `gid` None keep the owner (one of them alone makes the other 0), `mode` None keeps the mode. Parents of
+    `target` are made.
     """
 
     origin: State
@@ -168,8 +193,8 @@ class RmAction:
 FileAction = CopyAction | MkDirAction | MkFileAction | RmAction
 
 
-@dataclass(frozen=True)
-class Files:
+@dataclass(frozen=True, eq=False, repr=False)
+class Files(Node):
     """File actions on `base`, together one layer."""
 
     base: State
@@ -177,16 +202,16 @@ class Files:
     note: Note = field(default=NO_NOTE, compare=False)
 
 
-@dataclass(frozen=True)
-class Merge:
+@dataclass(frozen=True, eq=False, repr=False)
+class Merge(Node):
     """Layers of all `inputs` on top of one another, later ones winning. Needs a worker with `mergeop`."""
 
     inputs: tuple[State, ...]
     note: Note = field(default=NO_NOTE, compare=False)
 
 
-@dataclass(frozen=True)
-class Diff:
+@dataclass(frozen=True, eq=False, repr=False)
+class Diff(Node):
     """What `upper` adds to `lower`. Needs a worker with `diffop`."""
 
     lower: State
@@ -217,12 +242,80 @@ class ImageConfig:
 
 def base_image(state: State) -> ImageSource | None:
     """The image that `state` grows from, None for one that grows from nothing."""
+    while not isinstance(state, ImageSource):
+        base = parent(state)
+        if base is None:
+            return None
+        state = base
+    return state
+
+
+def parent(state: State) -> State | None:
+    """The state whose file system `state` changes, None for one that starts anew."""
     match state:
-        case ImageSource():
-            return state
         case Run() | Files():
-            return base_image(state.base)
+            return state.base
         case Merge():
-            return base_image(state.inputs[0])
+            return state.inputs[0] if state.inputs else None
         case _:
             return None
+
+
+def below(state: State) -> tuple[State, ...]:
+    """Every state that `state` reads, `parent` first."""
+    match state:
+        case Run():
+            return (state.base, *(mount.source for mount in state.mounts if isinstance(mount, BindMount)))
+        case Files():
+            return (state.base, *(action.origin for action in state.actions if isinstance(action, CopyAction)))
+        case Merge():
+            return state.inputs
+        case Diff():
+            return (state.lower, state.upper)
+        case _:
+            return ()
+
+
+def walk(state: State) -> list[State]:
+    """`state` and everything below it, each once, what is read before what reads it."""
+    ordered: list[State] = []
+    done: set[str] = set()
+    waiting: list[tuple[State, bool]] = [(state, False)]
+    while waiting:
+        current, expanded = waiting.pop()
+        if current.identity in done:
+            continue
+        if expanded:
+            done.add(current.identity)
+            ordered.append(current)
+            continue
+        waiting.append((current, True))
+        waiting.extend((needed, False) for needed in reversed(below(current)) if needed.identity not in done)
+    return ordered
+
+
+def content_of(value: Any) -> str:
+    """The SHA-256, in hex, of a value made of dataclasses, states, tuples, strings, bytes, numbers and None."""
+    plain = json.dumps(value, default=_plain, separators=(",", ":"))
+    return hashlib.sha256(plain.encode("ascii")).hexdigest()
+
+
+def _identity(node: Node) -> str:
+    return content_of(_fields(node))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for, as an object with one key: the type's name."""
+    match value:
+        case Node():
+            return {"State": value.identity}
+        case bytes():
+            return {"bytes": hashlib.sha256(value).hexdigest()}
+        case Enum():
+            return {type(value).__name__: value.value}
+        case _:
+            return _fields(value)
+
+
+def _fields(value: Any) -> dict[str, list[Any]]:
+    return {type(value).__name__: [getattr(value, item.name) for item in dataclasses.fields(value) if item.compare]}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ez.errors import Result
+from ez.ssh.streams import Input
 
 
 class Host(Protocol):
@@ -24,7 +25,7 @@ class Host(Protocol):
         self,
         argv: Sequence[str],
         *,
-        input: bytes | None = None,
+        input: Input | None = None,
         check: bool = True,
         timeout: float | None = None,
         agent: bool = False,
@@ -32,9 +33,10 @@ class Host(Protocol):
     ) -> Result:
         """Run `argv` (quoted by us, never split) in the login user's home directory and wait for it.
 
+        `input` is bytes, or a file or iterable that is read as the command takes it; without it stdin is empty.
         `agent` offers the person's SSH agent to the command. `on_line` sees each line of stdout and stderr as
-        it comes. Raises CommandError on a non-zero exit if `check`, LinkLostError when the connection drops,
-        HostError on `timeout` (seconds; the command is ended).
+        it comes. Exit codes of 128 and more stand for signals. Raises CommandError on a non-zero exit if `check`,
+        LinkLostError when the connection drops, HostError on `timeout` (seconds; the command is ended).
         """
 
     def script(
@@ -42,13 +44,13 @@ class Host(Protocol):
         text: str,
         args: Sequence[str] = (),
         *,
-        input: bytes | None = None,
+        input: Input | None = None,
         check: bool = True,
         timeout: float | None = None,
         agent: bool = False,
         on_line: Callable[[str], None] | None = None,
     ) -> Result:
-        """Run the POSIX shell program `text` with `$1...` = `args`; one round trip more than nothing."""
+        """Run the POSIX shell program `text` with `$1...` = `args`; its first comment names it in logs."""
 
     def put(self, data: bytes, path: str, mode: int = 0o644) -> None:
         """Write a file atomically, making its parent directories. `path` is absolute or relative to the home."""

@@ -42,11 +42,12 @@ except urllib.error.HTTPError as reply:
 
 machine_suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# machine_mirror: the first package mirror of this machine's own apt sources.
+# machine_mirror SUITE: the first mirror in this machine's own apt sources that has SUITE's distribution.
 machine_mirror() {
-    local found
+    local distribution=debian found
+    case "$(readlink -f "/usr/share/debootstrap/scripts/$1")" in */gutsy) distribution=ubuntu ;; esac
     found="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-        grep -E '/(debian|ubuntu)/?$' | head -n 1)"
+        grep -E "/$distribution/?\$" | head -n 1)"
     echo "${found%/}"
 }
 
@@ -54,11 +55,11 @@ machine_mirror() {
 ensure_root_file_system() {
     local suite="$1" tarball="$2"
     as_root test -s "$tarball" && return 0
-    PATH="$PATH:/usr/sbin" command -v debootstrap >/dev/null || install_packages debootstrap || return 1
+    (PATH="$PATH:/usr/sbin" && command -v debootstrap >/dev/null) || install_packages debootstrap debian-archive-keyring || return 1
     echo "notice: making a base image of \`$suite\` from the distribution's packages" >&2
     as_root mkdir -p "$base_cache" || return 1
     as_root flock "$tarball.lock" bash -c "$(declare -f make_root_file_system write_apt_settings)"'
-        make_root_file_system "$@"' make-root "$suite" "$tarball" "$(machine_mirror)" || {
+        make_root_file_system "$@"' make-root "$suite" "$tarball" "$(machine_mirror "$suite")" || {
         engine_error "making a base image of \`$suite\` failed" "see $tarball.log"
         return 1
     }

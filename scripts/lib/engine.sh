@@ -13,11 +13,7 @@ engine_pid_file="$engine_state/dockerd.pid"
 
 ensure_engine() {
     engine_answers && return 0
-    if as_root_quietly docker info >/dev/null 2>&1; then
-        engine_error "the Docker Engine runs, but \`$(id -un)\` may not use it" \
-            "sudo usermod -aG docker $(id -un), then log in again"
-        return 1
-    fi
+    refuse_stranger || return 1
     engine_installed || install_engine || return 1
     if has_systemd; then
         as_root systemctl start docker || return 1
@@ -34,25 +30,36 @@ stop_engine() {
     pid="$(own_engine_pid)" || return 0
     as_root kill "$pid"
     for _ in $(seq 300); do
-        as_root kill -0 "$pid" 2>/dev/null || break
+        process_lives "$pid" || break
         sleep 0.1
     done
-    if as_root kill -0 "$pid" 2>/dev/null; then
+    if process_lives "$pid"; then
         engine_error "the Docker Engine did not end: pid $pid" "tail $engine_log"
         return 1
     fi
-    as_root rm -f "$engine_pid_file"
+    as_root rm -f "$engine_pid_file" "$engine_log"
+    as_root rmdir "$engine_state" 2>/dev/null || true
 }
 
 # own_engine_pid: prints the pid of the engine that was started here; fails when there is none.
 own_engine_pid() {
     local pid
     pid="$(as_root_quietly cat "$engine_pid_file" 2>/dev/null)" || return 1
-    [ "$(as_root_quietly cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 1
-    echo "$pid"
+    process_lives "$pid" && [ "$(cat "/proc/$pid/comm")" = dockerd ] && echo "$pid"
 }
 
+# process_lives PID: an ended process that nobody has waited for does not count.
+process_lives() { grep -qs '^State:[[:space:]][^ZX]' "/proc/$1/status"; }
+
 engine_answers() { command -v docker >/dev/null && docker info >/dev/null 2>&1; }
+
+# refuse_stranger: fails when an engine runs that only root may use, and we are not root.
+refuse_stranger() {
+    [ "$(id -u)" != 0 ] && ! engine_answers && as_root_quietly docker info >/dev/null || return 0
+    engine_error "the Docker Engine runs, but \`$(id -un)\` may not use it" \
+        "sudo usermod -aG docker $(id -un), then log in again"
+    return 1
+}
 
 engine_installed() { PATH="$PATH:/usr/sbin:/sbin" command -v dockerd >/dev/null; }
 
@@ -69,9 +76,12 @@ install_engine() {
         { engine_error 'installing `docker.io` failed' 'sudo apt-get install docker.io'; return 1; }
 }
 
+# install_packages PACKAGE...: quietly; what apt said is shown when it fails.
+# install_packages NAME...: waits for other installs, ours and the system's own.
 install_packages() {
-    as_root apt-get update -qq >&2 &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive flock /var/lock/ez-install.lock sh -c '
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+    ' install "$@" >&2
 }
 
 # Without systemd nothing supervises the engine, so it gets a session, a pid file and a log of its own.
@@ -102,11 +112,7 @@ wait_for_engine() {
             engine_error 'the Docker Engine ended as it started' "tail $engine_log"
             return 1
         fi
-        if as_root_quietly docker info >/dev/null 2>&1; then
-            engine_error "the Docker Engine runs, but \`$(id -un)\` may not use it" \
-                "sudo usermod -aG docker $(id -un), then log in again"
-            return 1
-        fi
+        refuse_stranger || return 1
         if [ "$SECONDS" -ge "$deadline" ]; then
             engine_error "the Docker Engine does not answer after ${EZ_ENGINE_WAIT:-60} s" "see $engine_log"
             return 1

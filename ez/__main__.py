@@ -1,0 +1,5 @@
+"""`python -m ez`."""
+
+from ez.cli import main
+
+main()

@@ -1,0 +1,147 @@
+"""What went wrong in a build, in ez's errors. The one place where gRPC's and the engine's words are translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from ez.build.buildkit.gateway import Worker
+from ez.build.buildkit.status import Progress
+from ez.build.graph import ImageSource, Note
+from ez.build.llb.marshal import Made
+from ez.build.llb.reference import normalise, registry_of
+from ez.errors import BuildError, EngineError, EzError, StepError
+from ez.events import Vertex
+
+LOST = (StreamTerminatedError, ProtocolError, ConnectionError)
+"""What grpclib raises when the connection has gone."""
+
+_EXIT_CODE = re.compile(r"exit code: (\d+)")
+_DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+
+_REGISTRY: tuple[tuple[str, str, str], ...] = (
+    (
+        r"401 unauthorized|403 forbidden|unauthorized|authorization failed|access denied|insufficient_scope|denied:",
+        "the registry does not let you read the image, or has no such image",
+        "sign in with `docker login {registry}`, or correct the image's name",
+    ),
+    (
+        r"no such host|dial tcp|connection refused|i/o timeout|unreachable|tls handshake|x509|timed out|eof$",
+        "the registry cannot be reached for the image",
+        "check the computer's network with `curl -I https://{registry}/v2/`",
+    ),
+    (r"not found|no match for platform|does not exist", "no such image", "correct the image's name or tag"),
+    (r".", "the image cannot be read", "try `docker pull {reference}` on the computer"),
+)
+
+_WHOLE_BUILD: tuple[tuple[str, type[EzError], str, str], ...] = (
+    (
+        r"unknown api capability|has been disabled on the build server|unimplemented",
+        EngineError,
+        "the engine's BuildKit lacks what this build needs",
+        "update Docker Engine on the computer",
+    ),
+    (
+        r"no active session|session healthcheck failed|closing|no such job|context canceled|server has been stopped",
+        EngineError,
+        "the Docker Engine lost the build's session",
+        "run the same command again",
+    ),
+    (
+        r"larger than max",
+        BuildError,
+        "the definition is too large to send to the engine",
+        "copy large files with `io.copy` instead of writing them in the build file",
+    ),
+    (r"exporter .* could not be found", EngineError, "the engine cannot keep images", "use a Docker Engine"),
+)
+
+
+def lost(engine: Path, error: BaseException | None = None) -> EngineError:
+    reason = f" ({error})" if error is not None and str(error) else ""
+    return EngineError(
+        f"the connection to the Docker Engine broke off during the build: `{engine}`{reason}",
+        "run the same command again once the engine runs",
+    )
+
+
+def lacking(needed: Iterable[str], worker: Worker) -> EngineError | None:
+    """An error that names the capabilities `worker` has not, None if it has all."""
+    missing = sorted(set(needed) - worker.capabilities)
+    if not missing:
+        return None
+    reasons = {worker.disabled[name] for name in missing if worker.disabled.get(name)}
+    why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
+    named = ", ".join(f"`{name}`" for name in missing)
+    return EngineError(f"the engine's BuildKit lacks {named}{why}", "update Docker Engine on the computer")
+
+
+def image_failed(reference: str, image: ImageSource, error: GRPCError) -> BuildError:
+    """A base image could not be read."""
+    return _image_failed(reference, image.note, str(error.message))
+
+
+def build_failed(error: GRPCError, progress: Progress, states: Mapping[str, Made]) -> EzError:
+    """The build as a whole failed; the step that made it fail, where one did."""
+    failed = _failed_vertex(error, progress)
+    message = str(error.message)
+    if failed is not None and failed.digest in states:
+        return _step_failed(failed, progress.last_lines(failed.digest), states[failed.digest])
+    for pattern, kind, summary, hint in _WHOLE_BUILD:
+        if re.search(pattern, message, re.IGNORECASE):
+            return kind(f"{summary}: `{message}`", hint)
+    if _DISK_FULL.search(message):
+        return BuildError(f"the engine's disk is full: `{message}`", "free some with `docker system prune`")
+    return BuildError(f"the build failed: `{message}`", "look at the lines above, or at `journalctl -u docker`")
+
+
+def _failed_vertex(error: GRPCError, progress: Progress) -> Vertex | None:
+    """The error's own vertex where the engine names it, else the first one that failed."""
+    failed = progress.failed()
+    details: Any = error.details
+    named = details.get("errdefs.Vertex", {}).get("digest") if isinstance(details, dict) else None
+    return next((vertex for vertex in failed if vertex.digest == named), failed[0] if failed else None)
+
+
+def _step_failed(vertex: Vertex, log: tuple[str, ...], state: Made) -> BuildError:
+    note = state.note
+    if isinstance(state, ImageSource):
+        return _image_failed(normalise(state), note, vertex.error)
+    code = _EXIT_CODE.search(vertex.error)
+    title = note.label or vertex.name
+    if _DISK_FULL.search(vertex.error) or any(_DISK_FULL.search(line) for line in log):
+        summary, hint = "the engine's disk is full", "free some with `docker system prune` on the computer"
+    elif code:
+        summary, hint = f"a build step ended with exit code {code[1]}", _look_at(note)
+    else:
+        summary, hint = f"a build step failed ({vertex.error})", _look_at(note)
+    return _at(note, f"{summary}: `{title}`", hint, log, int(code[1]) if code else None)
+
+
+def _image_failed(reference: str, note: Note, message: str) -> BuildError:
+    for pattern, summary, hint in _REGISTRY:
+        if re.search(pattern, message, re.IGNORECASE | re.DOTALL):
+            filled = hint.format(registry=registry_of(reference), reference=reference)
+            return _at(note, f"{summary}: `{reference}` ({message})", filled)
+    raise AssertionError("the last pattern matches everything")
+
+
+def _look_at(note: Note) -> str:
+    position = note.position
+    return f"look at line {position.line} of `{position.file}`" if position else "look at the step's last lines"
+
+
+def _at(note: Note, message: str, hint: str, log: tuple[str, ...] = (), status: int | None = None) -> StepError:
+    position = note.position
+    return StepError(
+        message,
+        hint,
+        file=position.file if position else None,
+        line=position.line if position else None,
+        log=log,
+        status=status,
+    )

@@ -1,0 +1,33 @@
+"""Secrets, handed over when a step mounts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.exceptions import GRPCError
+
+from ez.build.buildkit import messages
+
+
+class Secrets:
+    """`values` by id, looked up when asked for; an unknown id is NOT_FOUND, so that an optional mount is left out."""
+
+    def __init__(self, values: Mapping[str, bytes]) -> None:
+        self._values = values
+
+    def methods(self) -> dict[str, Handler]:
+        get = Handler(
+            self._get,
+            Cardinality.UNARY_UNARY,
+            messages.secrets.GetSecretRequest,
+            messages.secrets.GetSecretResponse,
+        )
+        return {"/moby.buildkit.secrets.v1.Secrets/GetSecret": get}
+
+    async def _get(self, stream: Any) -> None:
+        request = await stream.recv_message()
+        if request.id not in self._values:
+            raise GRPCError(Status.NOT_FOUND, f"secret {request.id} not found")
+        await stream.send_message(messages.secrets.GetSecretResponse(data=self._values[request.id]))

@@ -1,0 +1,87 @@
+"""`runtime.*`"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from ipaddress import ip_address
+
+from ez.build.frontends.envd.language import Builtin, Call, Parameter
+from ez.build.frontends.envd.namespaces.later import later
+from ez.build.frontends.envd.record import At, Record
+from ez.models import Port
+
+HIGHEST_PORT = 65535
+
+
+def _environ(record: Record, call: Call) -> None:
+    for name in call.table("env"):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise call.wrong(f"runtime.environ: not a name of a variable: `{name}`", "use letters, digits and `_`")
+    for entry in call.strings("extra_path"):
+        if not entry.startswith("/") or ":" in entry:
+            raise call.wrong(f"runtime.environ: not an absolute path: `{entry}`", "give one absolute path per entry")
+    record.environ.update(call.table("env"))
+    record.extra_path.extend(call.strings("extra_path"))
+
+
+def _expose(record: Record, call: Call) -> None:
+    inside, outside, address = call.int("envd_port"), call.int("host_port"), call.string("listen_addr")
+    if not 1 <= inside <= HIGHEST_PORT:
+        raise call.wrong("envd_port must be a positive integer less than 65535", "use a port from 1 to 65535")
+    if not 0 <= outside <= HIGHEST_PORT:
+        raise call.wrong("host_port must be a positive integer less than 65535", "use 0 for any free port")
+    try:
+        ip_address(address)
+    except ValueError as error:
+        raise call.wrong("listening_addr must be a valid IP address", "use `127.0.0.1`") from error
+    record.ports.append(Port(inside, outside, call.string("service"), address))
+
+
+def _daemon(record: Record, call: Call) -> None:
+    for words in call.lists("commands"):
+        argv = _argv(words, call)
+        if argv:
+            record.daemons.append(At(argv, call.position))
+
+
+def _argv(words: tuple[str, ...], call: Call) -> tuple[str, ...]:
+    """As in envd: the words are joined and split again by a shell's rules, but no shell runs them.
+
+    A script for `sh -c` is taken as it stands unless it brings its own quotes; envd would cut it at its first space.
+    """
+    if len(words) == 3 and words[1] in ("-c", "-lc") and words[2][:1] not in ("'", '"'):
+        return words
+    try:
+        return tuple(shlex.split(" ".join(words)))
+    except ValueError as error:
+        shown = " ".join(words)
+        raise call.wrong(f"runtime.daemon: an open quote: `{shown}`", "close the quote") from error
+
+
+def _init(record: Record, call: Call) -> None:
+    if call.strings("commands"):
+        record.init.append(At(call.strings("commands"), call.position))
+
+
+def _command(record: Record, call: Call) -> None:
+    record.commands.update(call.table("commands"))
+
+
+BUILTINS = (
+    Builtin("runtime.environ", _environ, (Parameter("env", "table", {}), Parameter("extra_path", "strings", ()))),
+    Builtin(
+        "runtime.expose",
+        _expose,
+        (
+            Parameter("envd_port", "int"),
+            Parameter("host_port", "int", 0),
+            Parameter("service", default=""),
+            Parameter("listen_addr", default="127.0.0.1"),
+        ),
+    ),
+    Builtin("runtime.daemon", _daemon, (Parameter("commands", "lists"),)),
+    Builtin("runtime.init", _init, (Parameter("commands", "strings"),)),
+    Builtin("runtime.command", _command, (Parameter("commands", "table"),)),
+    later("runtime.mount"),
+)

@@ -1,0 +1,14 @@
+#!/bin/sh
+# One SSH session over stdin and stdout: wait until init has let sshd in, then become it. stdout carries SSH alone.
+
+waited=0
+until [ -e /run/ez/ready ]; do
+    if [ "$waited" -ge 100 ]; then
+        echo "ez: this container has not become ready within 10 seconds" >&2
+        exit 1
+    fi
+    waited=$((waited + 1))
+    sleep 0.1
+done
+unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
+exec /usr/sbin/sshd -i -e -f /etc/ez/sshd_config

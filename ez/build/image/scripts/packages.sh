@@ -1,0 +1,3 @@
+# $@: packages of the distribution.
+
+apt_install "$@"

@@ -1,0 +1,17 @@
+"""The `ez` command: options, confirmation, rendering, exit codes; the only place that composes the rooms."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    if sys.argv[1:] in (["--version"], ["-V"], ["version"]):
+        from ez import __version__
+
+        sys.stdout.write(f"ez {__version__}\n")
+        return
+    from ez.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""The command tree, and what every command has in common: errors, the run log, exit codes."""
+
+from __future__ import annotations
+
+import traceback
+
+import typer
+from typer._click.exceptions import ClickException
+
+from ez.cli import compute, config, doctor, env
+from ez.cli.output import say, show_error
+from ez.cli.session import current_log
+from ez.errors import EXIT_BUG, EXIT_INTERRUPTED, EzError
+
+app = typer.Typer(
+    name="ez",
+    help="Any Git repo, on any computer, with a GPU if it needs one, open in your editor after one command.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(env.app, name="env")
+app.add_typer(compute.app, name="compute")
+app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: bool = typer.Option(False, "--version", "-V", help="Show the version and exit."),
+) -> None:
+    if version:
+        from ez import __version__
+
+        typer.echo(f"ez {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and give its exit code."""
+    try:
+        code = app(arguments, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except typer.Exit as stop:
+        return stop.exit_code
+    except EzError as error:
+        show_error(error, current_log())
+        return error.exit_code
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        say("\ninterrupted; the same command goes on where this one stopped")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        return _report_bug(error)
+
+
+def _report_bug(error: Exception) -> int:
+    """The last frame and the run log instead of a traceback."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    log = current_log(create="crash")
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
+    place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"
+    show_error(
+        EzError(f"unexpected {type(error).__name__}: {error} ({place})", "this is a bug in ez: please report the log"),
+        log,
+    )
+    return EXIT_BUG

@@ -1,0 +1,313 @@
+"""`ez env`: environments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from ez.cli.access import connect, environment, exec_ssh
+from ez.cli.options import (
+    ComputerOption,
+    EnvironmentArgument,
+    JsonOption,
+    OldComputerOption,
+    OldEnvironmentOption,
+    QuietOption,
+    VerboseOption,
+    YesOption,
+)
+from ez.cli.output import print_json, print_table, say
+from ez.cli.session import Session, confirm, session
+from ez.errors import EzError, UsageError
+from ez.state import EnvironmentRecord
+
+app = typer.Typer(help="Environments: a repo running on a computer.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def go(
+    repo: Annotated[
+        str | None,
+        typer.Argument(metavar="[REPO]", help="A Git URL, owner/name on GitHub, or a directory (default: this one)."),
+    ] = None,
+    compute: ComputerOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-e", metavar="ENV", help="Name of the environment (default: the repo's).")
+    ] = None,
+    from_: Annotated[
+        str, typer.Option("--from", metavar="FILE[:FUNC]", help="The build file, and the function in it.")
+    ] = "build.envd:build",
+    ref: Annotated[str | None, typer.Option("--ref", metavar="REF", help="Branch, tag or commit.")] = None,
+    variables: Annotated[
+        list[str] | None, typer.Option("--env", metavar="K=V", help="A variable of the environment; repeatable.")
+    ] = None,
+    ide: Annotated[
+        str | None, typer.Option("--ide", metavar="NAME", help="none, code, code-insiders, cursor, codium.")
+    ] = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open an editor.")] = False,
+    no_agent: Annotated[bool, typer.Option("--no-agent", help="Do not forward your SSH agent.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build every step anew; replace the container.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
+    yes: YesOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    old_repo: Annotated[str | None, typer.Option("-g", hidden=True)] = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Open a repo on a computer: prepare it, build the environment there, start it, open your editor."""
+    from ez.cli.go import GoFlags, run_go
+
+    if no_open and ide not in (None, "none"):
+        raise UsageError("--no-open and --ide exclude one another", "use one of them")
+    flags = GoFlags(
+        repo=repo or old_repo,
+        computer=compute or old_computer,
+        name=name,
+        entry=from_,
+        ref=ref,
+        variables=tuple(variables or ()),
+        ide="none" if no_open else ide,
+        agent=False if no_agent else None,
+        rebuild=rebuild,
+        dry_run=dry_run,
+    )
+    run_go(flags, yes=yes, json_output=json_output, quiet=quiet, verbose=verbose)
+
+
+@app.command()
+def ls(
+    compute: ComputerOption = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the computers, and bring the index up to date.")
+    ] = False,
+    json_output: JsonOption = False,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """List environments; at once, from the index."""
+    with session("env-ls", json_output=json_output, log=refresh) as run:
+        chosen = compute or old_computer
+        if refresh:
+            from ez.env.refresh import refresh as refresh_index
+
+            refresh_index(run.state, lambda computer: connect(run, computer), chosen, run.sink)
+        records = run.state.environments("local" if chosen == "." else chosen)
+        run.stop_progress()
+        if json_output:
+            print_json(records)
+        elif records:
+            rows = [
+                (item.name, item.computer, item.status, item.alias, item.repo_url or item.repo_path) for item in records
+            ]
+            print_table(("NAME", "COMPUTER", "STATUS", "SSH", "REPO"), rows)
+        else:
+            say("no environments yet; start one: ez env go <repo>")
+
+
+@app.command()
+def info(
+    name: EnvironmentArgument = None,
+    compute: ComputerOption = None,
+    json_output: JsonOption = False,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Show an environment as it is now on its computer."""
+    from ez.env import manage
+
+    with session("env-info", json_output=json_output) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        with connect(run, record.computer) as host:
+            probe = manage.inspect(host, record.name)
+            services = manage.services(host, record.name)
+        status = probe.container.status if probe.container else "missing"
+        shown = EnvironmentInfo(record, status, probe.sessions, services)
+        run.stop_progress()
+        if json_output:
+            print_json(shown)
+            return
+        ports = [f"{port.address}:{port.host} -> {port.container}" for port in (probe.container or record).ports]
+        rows = (
+            ("name", record.name),
+            ("computer", record.computer),
+            ("status", f"{status}, {probe.sessions} SSH sessions"),
+            ("repo", " ".join(part for part in (record.repo, record.ref) if part)),
+            ("work tree", f"{record.host_path} on {record.computer}, {record.workdir} inside"),
+            ("ssh", f"ssh {record.alias}"),
+            ("image", record.image),
+            ("ports", ", ".join(ports) or "none"),
+            ("services", ", ".join(services) or "none"),
+        )
+        for label, value in rows:
+            typer.echo(f"{label + ':':<11}{value}")
+
+
+@dataclass(frozen=True)
+class EnvironmentInfo:
+    """`ez env info --json`."""
+
+    environment: EnvironmentRecord
+    status: str
+    sessions: int
+    services: tuple[str, ...]
+
+
+@app.command()
+def start(
+    name: EnvironmentArgument = None,
+    compute: ComputerOption = None,
+    json_output: JsonOption = False,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Start a stopped environment as it is, without looking at the repo."""
+    from ez.env import manage
+
+    with session("env-start", json_output=json_output) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        with connect(run, record.computer) as host:
+            manage.start(host, record.name)
+        _finish(run, record, "running", f"`{record.name}` runs; enter it: ssh {record.alias}")
+
+
+@app.command()
+def stop(
+    name: EnvironmentArgument = None,
+    compute: ComputerOption = None,
+    json_output: JsonOption = False,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Stop an environment; its files stay."""
+    from ez.env import manage
+
+    with session("env-stop", json_output=json_output) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        with connect(run, record.computer) as host:
+            manage.stop(host, record.name)
+        _finish(run, record, "exited", f"`{record.name}` is stopped; start it again: ez env start {record.name}")
+
+
+def _finish(run: Session, record: EnvironmentRecord, status: str, text: str) -> None:
+    from dataclasses import replace
+
+    record = replace(record, status=status)
+    run.state.save_environment(record)
+    run.stop_progress()
+    if run.json_output:
+        print_json(record)
+    else:
+        say(text)
+
+
+@app.command()
+def delete(
+    name: EnvironmentArgument = None,
+    compute: ComputerOption = None,
+    tree: Annotated[
+        bool, typer.Option("--work-tree", help="Also remove the work tree that ez made on the computer.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also when the work tree holds work that is nowhere else.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Only forget it here, for a computer that is gone for good.")
+    ] = False,
+    yes: YesOption = False,
+    json_output: JsonOption = False,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Delete an environment: its container, image and SSH alias; the work tree stays unless you ask."""
+    from ez.cli.access import withdraw
+    from ez.env import manage
+
+    with session("env-delete", json_output=json_output) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        owned = record.host_path.endswith(f"/ez/{record.name}")
+        if tree and not owned:
+            raise UsageError(
+                f"the work tree of `{record.name}` is your own directory: `{record.host_path}`", "leave out --work-tree"
+            )
+        what = "container, image, SSH alias" + (f" and the work tree {record.host_path}" if tree else "")
+        run.stop_progress()
+        confirm(f"delete {what} of `{record.name}` on `{record.computer}`?", yes=yes)
+        removed: tuple[str, ...] = ()
+        if not forget:
+            with connect(run, record.computer) as host:
+                removed = manage.delete(host, record.name, tree=tree, force=force)
+        withdraw(run, record)
+        if json_output:
+            print_json(manage.Deleted(record.name, record.computer, (*removed, "alias")))
+        else:
+            say(f"deleted `{record.name}` on `{record.computer}`: {', '.join((*removed, 'alias'))}")
+            if owned and not tree:
+                say(f"the work tree stays: {record.host_path} on {record.computer}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def ssh(
+    context: typer.Context,
+    name: EnvironmentArgument = None,
+    compute: ComputerOption = None,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Open a shell in an environment, or run a command: ez env ssh NAME -- CMD. Its exit code is passed through."""
+    with session("env-ssh", quiet=True, log=False) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        code = exec_ssh(run, record, context.args)
+    raise typer.Exit(code)
+
+
+@app.command(name="exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def exec_(
+    context: typer.Context,
+    name: EnvironmentArgument = None,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="NAME", help="A command that runtime.command named.")
+    ] = None,
+    compute: ComputerOption = None,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Run a command in the environment's work directory: ez env exec NAME -- CMD ARG... (words stay words)."""
+    import shlex
+
+    with session("env-exec", quiet=True, log=False) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        if command is not None:
+            named = dict(record.commands)
+            if command not in named:
+                raise EzError(
+                    f"`{record.name}` has no command `{command}`",
+                    f"named commands: {', '.join(sorted(named)) or 'none'} (runtime.command in build.envd)",
+                )
+            line = " ".join([named[command], *(shlex.quote(word) for word in context.args)])
+        elif context.args:
+            line = shlex.join(context.args)
+        else:
+            raise UsageError("no command was given", f"ez env exec {record.name} -- python --version")
+        code = exec_ssh(run, record, [f"cd {shlex.quote(record.workdir)} && {line}"])
+    raise typer.Exit(code)
+
+
+@app.command()
+def logs(
+    name: EnvironmentArgument = None,
+    service: Annotated[str, typer.Argument(metavar="[SERVICE]", help="A service, as `ez env info` names it.")] = "",
+    compute: ComputerOption = None,
+    lines: Annotated[int, typer.Option("--tail", min=0, help="How many lines.")] = 200,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    old_name: OldEnvironmentOption = None,
+    old_computer: OldComputerOption = None,
+) -> None:
+    """Show what an environment, or one of its services, has printed."""
+    from ez.env import manage
+
+    with session("env-logs", quiet=True, log=False) as run:
+        record = environment(run, name or old_name, compute or old_computer)
+        with connect(run, record.computer) as host:
+            manage.logs(host, record.name, service, lines=lines, follow=follow, on_line=typer.echo)

@@ -1,0 +1,130 @@
+"""What `ez env go` adds to the straight line: flags to a request, questions, rendering, the editor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from ez.cli.access import open_computer, ssh_config
+from ez.cli.output import print_json, say
+from ez.cli.session import Session, confirm, session
+from ez.config import Settings
+from ez.env.editors import choose, launch
+from ez.env.go import GoContext, GoRequest, GoResult, go
+from ez.env.reference import parse_reference
+from ez.errors import UsageError
+from ez.models import Access
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class GoFlags:
+    repo: str | None
+    computer: str | None
+    name: str | None
+    entry: str
+    ref: str | None
+    variables: tuple[str, ...]
+    ide: str | None
+    agent: bool | None
+    rebuild: bool
+    dry_run: bool
+
+
+def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose: bool) -> None:
+    here = Path.cwd()
+    with session(
+        "env-go", json_output=json_output, quiet=quiet, verbose=verbose, yes=yes, project=_project(flags.repo, here)
+    ) as run:
+        settings = run.settings
+        editor = choose(flags.ide or settings.text("defaults.ide"), settings.environment)
+        request = make_request(flags, settings, here)
+        context = make_context(run)
+        if flags.dry_run:
+            from ez.env.plan import plan_go
+
+            planned = plan_go(request, context)
+            run.stop_progress()
+            if json_output:
+                print_json(planned)
+            else:
+                for action in planned.actions:
+                    typer.echo(f"{action.step + ':':<9}{action.action}")
+            return
+        result = go(request, context)
+        directory = result.access.workdir
+        arguments = editor.editor.arguments(result.access.alias, directory)
+        access = replace(
+            result.access, editor_command=arguments, link=editor.editor.link(result.access.alias, directory)
+        )
+        run.stop_progress()
+        trouble = launch(arguments, settings.environment) if editor.launch else editor.reason
+        if json_output:
+            print_json(replace(result, access=access))
+        else:
+            _show(result, access, trouble, wanted=(flags.ide != "none"))
+
+
+def make_request(flags: GoFlags, settings: Settings, here: Path) -> GoRequest:
+    """Raises UsageError for flags that make no sense."""
+    repo = parse_reference(
+        flags.repo, here, flags.ref, name=flags.name, github_over_ssh=settings.agent_socket is not None
+    )
+    computer = flags.computer or settings.text("defaults.computer")
+    return GoRequest(
+        repo=repo,
+        computer="local" if computer == "." else computer,
+        entry=flags.entry,
+        variables=tuple(_variable(text) for text in flags.variables),
+        agent=settings.flag("defaults.agent") if flags.agent is None else flags.agent,
+        rebuild=flags.rebuild,
+    )
+
+
+def make_context(run: Session) -> GoContext:
+    def ask(question: str) -> None:
+        run.stop_progress()
+        confirm(question, yes=run.yes)
+
+    return GoContext(
+        settings=run.settings,
+        network=run.settings.network(),
+        state=run.state,
+        sink=run.sink,
+        ssh=ssh_config(run),
+        connect=lambda computer: open_computer(run, computer),
+        confirm=ask,
+    )
+
+
+def _project(repo: str | None, here: Path) -> Path | None:
+    """The directory whose `ez.toml` counts: the repo's, where it is on this computer."""
+    directory = here / repo if repo else here
+    try:
+        return directory if directory.is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not _VARIABLE.fullmatch(name):
+        raise UsageError(f"not a variable: `{name[:60]}`", "write it as --env NAME=VALUE")
+    return name, value
+
+
+def _show(result: GoResult, access: Access, trouble: str, *, wanted: bool) -> None:
+    typer.echo(f"{result.environment} runs on {result.computer}")
+    typer.echo(f"  ssh:    ssh {access.alias}")
+    if wanted or trouble:
+        typer.echo(f"  editor: {' '.join(access.editor_command)}")
+        typer.echo(f"  link:   {access.link}")
+    for port in access.ports:
+        place = "" if result.computer == "local" else f" on {result.computer}"
+        typer.echo(f"  port:   {port.container} inside is {port.address}:{port.host}{place}")
+    if trouble and wanted:
+        say(f"the editor was not opened: {trouble}")

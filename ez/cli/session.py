@@ -1,0 +1,87 @@
+"""What one run of ez has at hand: settings, the index, a sink and a log; and questions to the person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ez.cli.output import PlainSink, RunLog, combine, say, wants_colour
+from ez.config import Settings, find_directories, resolve
+from ez.errors import EzError, UsageError
+from ez.events import Sink
+from ez.state import State
+
+_log: RunLog | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    settings: Settings
+    state: State
+    sink: Sink
+    json_output: bool
+    yes: bool
+    stop_progress: Callable[[], None]
+
+
+@contextmanager
+def session(
+    command: str,
+    *,
+    json_output: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+    yes: bool = False,
+    project: Path | None = None,
+    log: bool = True,
+) -> Iterator[Session]:
+    """Open everything that `command` needs, and close it in the end."""
+    global _log
+    settings = resolve(project=project)
+    with ExitStack() as stack:
+        state = stack.enter_context(State(settings.directories.database))
+        sink, stop = _make_sink(quiet=quiet, verbose=verbose, json_output=json_output)
+        stack.callback(stop)
+        if log:
+            _log = RunLog(settings.directories.logs, command)
+            sink = combine(sink, _log)
+        yield Session(settings, state, sink, json_output, yes, stop)
+
+
+def current_log(create: str | None = None) -> Path | None:
+    """The run log of this process; `create` names one to make where there is none."""
+    global _log
+    if _log is None and create is not None:
+        import os
+
+        try:
+            _log = RunLog(find_directories(os.environ).logs, create)
+        except OSError:
+            return None
+    return _log.path if _log else None
+
+
+def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
+    """Ask on a terminal. Without one, and without `flag`, refuse before anything is changed."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"this needs an answer: {question}", f"add {flag}")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        say("nothing was changed")
+        raise EzError("not confirmed", f"answer y, or add {flag}")
+
+
+def _make_sink(*, quiet: bool, verbose: bool, json_output: bool) -> tuple[Sink, Callable[[], None]]:
+    """The sink for this run's stderr, and what to call when the run ends."""
+    if quiet or verbose or json_output or not wants_colour(sys.stderr):
+        return PlainSink(quiet=quiet, verbose=verbose), lambda: None
+    from ez.cli.live import LiveSink
+
+    live = LiveSink()
+    return live, live.close

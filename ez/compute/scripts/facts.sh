@@ -1,0 +1,239 @@
+# What ez must know of a machine before it works there, in one round trip and without Python on it.
+# $1: the word that starts each line meant for ez. Prints `WORD key=value` lines, in any order; everything else on
+# the output is noise (a login script's greeting). The rest of the arguments belong to the text that follows this one.
+ez_word=$1
+shift
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+command -v timeout >/dev/null || timeout() { shift; "$@"; }
+
+ez_say() {
+    ez_line=$(printf '%s' "$2" | tr -d '\r' | tr '\n' ' ')
+    printf '%s %s=%s\n' "$ez_word" "$1" "$ez_line"
+}
+
+# For values that cannot hold a line end, without the cost of two processes.
+ez_tell() { printf '%s %s=%s\n' "$ez_word" "$1" "$2"; }
+
+ez_system() (
+    ID='' ID_LIKE='' VERSION_ID='' VERSION_CODENAME='' UBUNTU_CODENAME='' PRETTY_NAME=''
+    [ -r /etc/os-release ] && . /etc/os-release
+    ez_tell os.id "${ID:-$(uname -s | tr '[:upper:]' '[:lower:]')}"
+    ez_tell os.like "$ID_LIKE"
+    ez_tell os.version "$VERSION_ID"
+    ez_tell os.codename "${UBUNTU_CODENAME:-$VERSION_CODENAME}"
+    ez_tell os.name "${PRETTY_NAME:-$ID}"
+    ez_tell kernel "$(uname -r)"
+    ez_tell arch "$(uname -m)"
+    boot=''
+    [ -r /proc/sys/kernel/random/boot_id ] && read -r boot </proc/sys/kernel/random/boot_id
+    ez_tell boot "$boot"
+    ez_tell init "$(ez_init)"
+    ez_tell time "$(date +%s)"
+    ez_tell user "$(id -un)"
+    ez_tell uid "$(id -u)"
+    ez_tell gid "$(id -g)"
+    ez_tell groups "$(id -Gn)"
+    ez_tell home "$HOME"
+    reboot=no
+    [ -e /run/reboot-required ] && reboot=yes
+    ez_tell reboot "$reboot"
+)
+
+ez_init() {
+    if [ -d /run/systemd/system ]; then
+        echo systemd
+    elif [ -d /run/openrc ]; then
+        echo openrc
+    else
+        echo other
+    fi
+}
+
+ez_size() (
+    ez_tell cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 0)"
+    total=0 available=0
+    [ -r /proc/meminfo ] && while read -r name value _; do
+        case "$name" in
+        MemTotal:) total=$value ;;
+        MemAvailable:) available=$value ;;
+        esac
+    done </proc/meminfo
+    ez_tell memory.total $((total * 1024))
+    ez_tell memory.available $((available * 1024))
+    ez_tell disk.root "$(ez_free /)"
+    ez_tell disk.home "$(ez_free "$HOME")"
+    ez_tell disk.packages "$(ez_free /var/cache)"
+    ez_tell disk.containerd "$(ez_free /var/lib/containerd)"
+)
+
+# ez_free PATH: bytes that an ordinary user may still write there, or in the nearest directory that exists.
+ez_free() (
+    path=$1
+    until [ -d "$path" ]; do path=$(dirname -- "$path"); done
+    set -- $(stat -f -c '%a %S' -- "$path" 2>/dev/null)
+    echo $((${1:-0} * ${2:-0}))
+)
+
+ez_packages() (
+    name=''
+    for name in apt-get dnf yum apk zypper pacman none; do
+        command -v "$name" >/dev/null && break
+    done
+    held=no interrupted=no
+    if [ "$name" = apt-get ]; then
+        for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock; do
+            # By the number of the file alone: the same number elsewhere costs a short, needless wait.
+            number=$(stat -c %i -- "$lock" 2>/dev/null) || continue
+            grep -q "POSIX .* WRITE [1-9][0-9]* [0-9a-f:]*:$number " /proc/locks 2>/dev/null && held=yes
+        done
+        [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] && interrupted=yes
+        grep -q '^Status: .* \(half-installed\|unpacked\|half-configured\|triggers-awaited\|triggers-pending\)$' \
+            /var/lib/dpkg/status 2>/dev/null && interrupted=yes
+    fi
+    ez_tell packages.manager "$name"
+    ez_tell packages.held "$held"
+    ez_tell packages.interrupted "$interrupted"
+    first_boot=absent
+    if command -v cloud-init >/dev/null && [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/disabled ]; then
+        first_boot=running
+        [ -e /run/cloud-init/result.json ] && first_boot=done
+    fi
+    ez_tell cloud_init "$first_boot"
+    preparing=no
+    if [ -e /run/ez/prepare.lock ] && command -v flock >/dev/null; then
+        flock -s -n /run/ez/prepare.lock true 2>/dev/null || preparing=yes
+    fi
+    ez_tell preparing "$preparing"
+    version=$(git --version 2>/dev/null) || version=''
+    ez_say git "${version#git version }"
+)
+
+# Display classes only (0300 VGA, 0302 3D controller); 10de is NVIDIA, 1002 AMD (pci-ids).
+ez_gpus() (
+    found=''
+    for device in /sys/bus/pci/devices/*; do
+        vendor='' class='' model=''
+        [ -r "$device/vendor" ] && read -r vendor <"$device/vendor"
+        case "$vendor" in 0x10de | 0x1002) ;; *) continue ;; esac
+        read -r class <"$device/class"
+        case "$class" in 0x0300* | 0x0302*) ;; *) continue ;; esac
+        read -r model <"$device/device"
+        found="$found ${device##*/}/${vendor#0x}/${model#0x}"
+    done
+    ez_tell gpus "$found"
+    version=''
+    [ -r /sys/module/nvidia/version ] && read -r version </sys/module/nvidia/version
+    ez_tell nvidia.driver "$version"
+    toolkit=no
+    command -v nvidia-ctk >/dev/null || command -v nvidia-container-runtime >/dev/null && toolkit=yes
+    ez_tell nvidia.toolkit "$toolkit"
+    cdi=no
+    for file in /etc/cdi/*nvidia* /var/run/cdi/*nvidia*; do
+        [ -e "$file" ] && cdi=yes
+    done
+    ez_tell nvidia.cdi "$cdi"
+)
+
+ez_format='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}|{{.DriverStatus}}|{{range $name, $_ := .Runtimes}}{{$name}} {{end}}|{{.SecurityOptions}}'
+
+ez_docker() (
+    client=$(command -v docker 2>/dev/null) || client=''
+    daemon=no
+    command -v dockerd >/dev/null && daemon=yes
+    ez_tell docker.daemon "$daemon"
+    if [ -n "$client" ]; then
+        ez_docker_client &
+    else
+        ez_tell docker.client ''
+        ez_tell docker.path ''
+        ez_tell docker.host ''
+    fi
+    info='' state=absent
+    if [ -n "$client" ]; then
+        # Quotes in a message of the engine do no harm: nothing of it is evaluated.
+        info=$(timeout 15 docker info --format "$ez_format" 2>&1)
+        state=$(ez_engine_state $? "$info" "$daemon")
+    elif [ "$daemon" = yes ] || [ -S /var/run/docker.sock ]; then
+        state=headless
+    fi
+    git=$(command -v git) || git=''
+    sudo=unasked
+    if [ "$state" != user ] || [ -z "$git" ] || [ "$(id -u)" = 0 ]; then
+        sudo=$(ez_sudo)
+    fi
+    if [ "$state" = denied ] && [ "$sudo" = passwordless ]; then
+        info=$(timeout 15 sudo -n docker info --format "$ez_format" 2>/dev/null)
+        state=$(ez_engine_state $? "$info" "$daemon")
+        [ "$state" = user ] && state=sudo
+    fi
+    case "$state" in user | sudo) ;; *) info='' ;; esac
+    info=$(printf '%s\n' "$info" | grep '^[0-9][^|]*|[^|]')
+    ez_say docker.info "$info"
+    ez_tell docker.engine "$state"
+    ez_tell docker.config "$(ez_engine_config)"
+    ez_tell sudo "$sudo"
+    root=${info#*|*|}
+    root=${root%%|*}
+    ez_tell disk.docker "$(ez_free "${root:-/var/lib/docker}")"
+    wait
+)
+
+ez_docker_client() {
+    ez_say docker.client "$(docker --version 2>/dev/null)"
+    ez_tell docker.path "$(readlink -f "$client")"
+    ez_say docker.host "$(ez_engine_address)"
+}
+
+# The client is only asked where something else than its default may be chosen: each start of it takes a while.
+ez_engine_address() {
+    if [ -n "${DOCKER_HOST:-}" ]; then
+        echo "$DOCKER_HOST"
+    elif [ -n "${DOCKER_CONTEXT:-}" ] || grep -q '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" 2>/dev/null; then
+        timeout 5 docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null
+    fi
+}
+
+# The engine's settings in base64, short enough for one line; a longer file is told by its size.
+ez_engine_config() (
+    [ -r /etc/docker/daemon.json ] || return 0
+    [ "$(wc -c </etc/docker/daemon.json)" -le 2800 ] || { echo long; return; }
+    base64 </etc/docker/daemon.json | tr -d '\n'
+)
+
+# ez_engine_state STATUS OUTPUT DAEMON
+ez_engine_state() {
+    if [ "$1" = 124 ]; then
+        echo silent
+        return
+    fi
+    if [ "$1" = 0 ] && printf '%s\n' "$2" | grep -q '^[0-9][^|]*|[^|]'; then
+        echo user
+        return
+    fi
+    case "$2" in
+    *'permission denied'*) ez_service_runs && echo denied || echo stopped ;;
+    *) [ "$3" = yes ] && echo stopped || echo absent ;;
+    esac
+}
+
+# Without systemd a socket that refuses this user is taken for a running engine's.
+ez_service_runs() {
+    [ ! -d /run/systemd/system ] || systemctl is-active --quiet docker.service || pidof dockerd >/dev/null
+}
+
+ez_sudo() {
+    [ "$(id -u)" = 0 ] && { echo root; return; }
+    command -v sudo >/dev/null || { echo none; return; }
+    answer=$(timeout 10 sudo -n true 2>&1) && { echo passwordless; return; }
+    case "$answer" in
+    *'password is required'* | *'askpass'* | *'a terminal is required'*) echo password ;;
+    *) echo none ;;
+    esac
+}
+
+# The parts run side by side: their lines are shorter than what a pipe takes at once, so they never mix.
+ez_docker &
+ez_packages &
+ez_gpus &
+ez_size &
+ez_system &

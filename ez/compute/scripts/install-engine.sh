@@ -1,0 +1,50 @@
+# Install a Docker Engine: Docker's own packages where their repository can be reached, else the distribution's.
+# $1: base address of Docker's repository, $2: `debian`, `ubuntu` or empty, $3: code name of the release.
+vendor=$1
+system=${2:-}
+codename=${3:-}
+keyring=/etc/apt/keyrings/docker.asc
+sources=/etc/apt/sources.list.d/docker.sources
+
+add_vendor_repository() {
+    [ -n "$system" ] && [ -n "$codename" ] || return 1
+    fetch "$vendor/$system/dists/$codename/Release" "$EZ_JOB/Release" || return 1
+    fetch "$vendor/$system/gpg" "$EZ_JOB/docker.asc" || return 1
+    grep -q 'BEGIN PGP PUBLIC KEY BLOCK' "$EZ_JOB/docker.asc" || return 1
+    mkdir -p -m 755 /etc/apt/keyrings
+    install -m 644 "$EZ_JOB/docker.asc" "$keyring"
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: stable\nSigned-By: %s\n' \
+        "$vendor/$system" "$codename" "$keyring" >"$sources"
+    if [ -d "$settings/sources.d" ]; then cp "$sources" "$settings/sources.d/"; fi
+    rm -f "$EZ_JOB/updated"
+    update_lists
+    is_available docker-ce || {
+        rm -f "$sources" "$settings/sources.d/docker.sources"
+        return 1
+    }
+}
+
+# apt's own downloader is on every machine, unlike curl and wget, and goes through the same proxy.
+fetch() {
+    timeout 15 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=5 -o Acquire::https::Timeout=5 \
+        download-file "$1" "$2" >/dev/null 2>&1
+}
+
+# Where the kernel has AppArmor switched on, the engine wants its tools for every container it starts.
+extra_packages() {
+    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] && ! command -v apparmor_parser >/dev/null &&
+        echo apparmor
+    is_available docker-cli && echo docker-cli
+}
+
+command -v dockerd >/dev/null && exit 0
+install_packages ca-certificates || exit 1
+if add_vendor_repository; then
+    note "installing Docker Engine from $vendor"
+    install_packages docker-ce docker-ce-cli containerd.io
+else
+    note "installing the distribution's Docker Engine: $vendor cannot be reached from here or has nothing for $codename"
+    update_lists
+    # Words, not one argument: the names of the packages.
+    install_packages docker.io iptables $(extra_packages)
+fi

@@ -1,0 +1,139 @@
+"""How a person gets into an environment: its SSH alias, the keys it lets in, its place in the index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ez.build.definition import Definition
+from ez.env.container import ATTACH, container_name
+from ez.env.probe import Probe, script
+from ez.env.reference import ssh_address
+from ez.env.source import Source
+from ez.env.source.git import git, text
+from ez.errors import ContainerError, UsageError
+from ez.models import Access, Computer, Image, SshEndpoint
+from ez.ssh.host import Host
+from ez.ssh.hostkeys import known_hosts_lines_for
+from ez.ssh.resolve import resolve
+from ez.state import EnvironmentRecord
+
+if TYPE_CHECKING:
+    from ez.env.go import GoContext, GoRequest
+
+
+def cache_directory(context: GoContext, computer: str, environment: str) -> Path:
+    """What this computer keeps of an environment elsewhere; may be removed at any time."""
+    return context.settings.directories.cache / "environments" / f"{computer}.{environment}"
+
+
+def git_hosts(request: GoRequest, context: GoContext) -> str:
+    """known_hosts lines of the repo's Git servers, as far as this person knows them."""
+    if request.repo.url is not None:
+        urls = [request.repo.url]
+    else:
+        listed = git(
+            ["config", "--get-regexp", r"^remote\..*\.url$"], directory=Path(request.repo.path or "."), check=False
+        )
+        urls = [line.partition(" ")[2] for line in text(listed.stdout).splitlines()]
+    lines: list[str] = []
+    for address in dict.fromkeys(filter(None, map(_ssh_address, urls))):
+        lines += _known(address, context)
+    return "\n".join(lines)
+
+
+def _ssh_address(url: str) -> tuple[str, int] | None:
+    try:
+        return ssh_address(url)
+    except UsageError:
+        return None
+
+
+def _known(address: tuple[str, int], context: GoContext) -> tuple[str, ...]:
+    """Lines for a server by the name that people give it, also where their OpenSSH configuration renames it."""
+    settings = context.settings
+    host, port = address
+    config = settings.ssh_config if settings.text("ssh.config") else None
+    environment, home = settings.environment, settings.directories.home
+    resolved = resolve(SshEndpoint(host, port), environment=environment, home=home, config_file=config)
+    return known_hosts_lines_for(host, port, resolved.known_hosts, environment=environment)
+
+
+def lets_in(context: GoContext, probe: Probe) -> bool:
+    """Whether the environment knows this person's key already."""
+    return context.ssh.client_key()[1] in probe.authorized
+
+
+def prepare_home(request: GoRequest, context: GoContext, host: Host) -> None:
+    """Put on the computer what the container reads at each start; public keys and names only. One round trip."""
+    arguments = [request.name, context.ssh.client_key()[1], git_hosts(request, context), _git_identity(request)]
+    host.script(script("home"), arguments, timeout=30)
+
+
+def _git_identity(request: GoRequest) -> str:
+    """Git settings with the person's name and address, so that commits inside are theirs."""
+    directory = Path(request.repo.path) if request.repo.path else Path.cwd()
+    lines = ["[user]"]
+    for key in ("name", "email"):
+        value = text(git(["config", "--get", f"user.{key}"], directory=directory, check=False).stdout).strip()
+        if value and "\n" not in value:
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'\t{key} = "{escaped}"')
+    return "\n".join(lines)
+
+
+def publish(
+    request: GoRequest,
+    context: GoContext,
+    computer: Computer,
+    definition: Definition,
+    source: Source,
+    probe: Probe,
+    image: Image,
+) -> Access:
+    """Write the SSH alias with the pinned key of the container, then the index; both at once or not at all."""
+    running = probe.container
+    if running is None or not probe.host_key:
+        raise ContainerError(f"`{request.name}` runs and shows no host key", "run the same command with --rebuild")
+    if isinstance(computer.endpoint, SshEndpoint):
+        _publish_computer(context, computer, computer.endpoint)
+    alias = context.ssh.publish_environment(
+        request.name,
+        computer=computer.name,
+        user=definition.runtime.user,
+        attach=["docker", "exec", "-i", "-u", "root", container_name(request.name), ATTACH],
+        host_keys=[probe.host_key],
+        forward_agent=request.agent,
+    )
+    workdir = definition.runtime.workdir or f"{definition.runtime.home}/{request.name}"
+    context.state.save_environment(
+        EnvironmentRecord(
+            name=request.name,
+            computer=computer.name,
+            repo_url=request.repo.url or "",
+            repo_path=request.repo.path or "",
+            ref=request.repo.ref or "",
+            entry=request.entry,
+            container=running.name,
+            image=image.reference,
+            digest=definition.digest,
+            alias=alias,
+            workdir=workdir,
+            host_path=source.checkout.path,
+            ports=running.ports,
+            commands=definition.runtime.commands,
+            status="running",
+        )
+    )
+    return Access(alias, definition.runtime.user, workdir, running.ports)
+
+
+def _publish_computer(context: GoContext, computer: Computer, endpoint: SshEndpoint) -> None:
+    settings = context.settings
+    resolved = resolve(
+        endpoint,
+        environment=settings.environment,
+        home=settings.directories.home,
+        config_file=settings.ssh_config if settings.text("ssh.config") else None,
+    )
+    context.ssh.publish_computer(computer.name, resolved, endpoint.host_keys)

@@ -1,0 +1,197 @@
+"""The environment's container: what it has to be, and making it so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from ez.env.probe import (
+    LABEL_DIGEST,
+    LABEL_ENVIRONMENT,
+    LABEL_KEYS,
+    LABEL_REF,
+    LABEL_REPO,
+    LABEL_SPEC,
+    LABEL_TREE,
+    LABEL_WORKDIR,
+    Container,
+    Probe,
+    parse_probe,
+    script,
+)
+from ez.errors import CommandError, ContainerError, UsageError
+from ez.models import Image, Port, Runtime
+from ez.ssh.host import Host
+
+DEFAULT_SHM_MB = 2048
+ATTACH = "/usr/local/lib/ez/attach"
+INIT = "/usr/local/lib/ez/init"
+HOME_MOUNT = "/etc/ez/env"
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """All that a container of ez is made from. `tree` is the work tree and `home` ez's directory for the
+    environment, both absolute on the computer; `uid`/`gid` are its login user's; `gpus` 0 for none, -1 for all.
+    """
+
+    environment: str
+    image: str
+    digest: str
+    tree: str
+    home: str
+    workdir: str
+    uid: int
+    gid: int
+    ports: tuple[Port, ...]
+    gpus: int
+    shm_mb: int
+    repo: str
+    ref: str
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return container_name(self.environment)
+
+    @property
+    def spec(self) -> str:
+        """A digest over everything: a container that carries it needs no work."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def container_name(environment: str) -> str:
+    return f"ez-{environment}"
+
+
+def plan_container(
+    environment: str,
+    image: str,
+    digest: str,
+    runtime: Runtime,
+    *,
+    tree: str,
+    home: str,
+    uid: int,
+    gid: int,
+    gpu_present: bool,
+    repo: str,
+    ref: str,
+    extra: Mapping[str, str],
+    current: Container | None,
+) -> ContainerSpec:
+    """What the container has to be. Variables given at an earlier start stay until they are given anew."""
+    variables = {**dict(current.extra if current else ()), **extra}
+    for key, value in variables.items():
+        if "\n" in value:
+            raise UsageError(f"a value of --env may not have line breaks: `{key}`", "put such a value into a file")
+    return ContainerSpec(
+        environment=environment,
+        image=image,
+        digest=digest,
+        tree=tree,
+        home=home,
+        workdir=runtime.workdir or f"{runtime.home}/{environment}",
+        uid=uid,
+        gid=gid,
+        ports=tuple(sorted(runtime.ports, key=lambda port: (port.container, port.host))),
+        gpus=runtime.gpus if gpu_present else 0,
+        shm_mb=runtime.shm_mb or DEFAULT_SHM_MB,
+        repo=repo,
+        ref=ref,
+        extra=tuple(sorted(variables.items())),
+    )
+
+
+def is_current(spec: ContainerSpec, container: Container | None) -> bool:
+    """Whether the running container already is what `spec` asks for."""
+    return container is not None and container.running and container.spec == spec.spec
+
+
+def start(host: Host, spec: ContainerSpec, image: Image, *, force: bool = False) -> Probe:
+    """Create or replace and start the container, wait until it can be entered; one round trip.
+
+    Raises ContainerError when the engine refuses it or it ends before it is ready.
+    """
+    lines = [f"EZ_UID={spec.uid}", f"EZ_GID={spec.gid}", f"EZ_WORKDIR={spec.workdir}"]
+    lines += [f"{key}={value}" for key, value in spec.extra]
+    arguments = [spec.name, spec.spec, "force" if force else "keep", *create_arguments(spec), image.reference]
+    try:
+        result = host.script(script("start"), arguments, input="\n".join([*lines, ""]).encode(), timeout=180)
+    except CommandError as error:
+        raise _translate(spec, error) from error
+    return parse_probe(result.text)
+
+
+def create_arguments(spec: ContainerSpec) -> list[str]:
+    """The arguments of `docker create` between the name and the image."""
+    labels = {
+        LABEL_ENVIRONMENT: spec.environment,
+        LABEL_DIGEST: spec.digest,
+        LABEL_SPEC: spec.spec,
+        LABEL_REPO: spec.repo,
+        LABEL_REF: spec.ref,
+        LABEL_KEYS: ",".join(key for key, _ in spec.extra),
+        LABEL_WORKDIR: spec.workdir,
+        LABEL_TREE: spec.tree,
+    }
+    arguments = ["--init", "--restart", "unless-stopped", "--user", "0:0", "--hostname", spec.environment]
+    arguments += ["--entrypoint", INIT, "--shm-size", f"{spec.shm_mb}m", "--workdir", "/"]
+    arguments += ["--log-opt", "max-size=10m", "--log-opt", "max-file=2"]
+    for key, value in labels.items():
+        arguments += ["--label", f"{key}={value}"]
+    for source, target in ((spec.tree, spec.workdir), (spec.home, HOME_MOUNT)):
+        arguments += ["--mount", _bind(source, target)]
+    for port in spec.ports:
+        arguments += ["--publish", f"{_address(port.address)}:{port.host or ''}:{port.container}"]
+    if spec.gpus:
+        arguments += ["--gpus", "all" if spec.gpus < 0 else str(spec.gpus)]
+    return arguments
+
+
+def _bind(source: str, target: str) -> str:
+    """A `--mount` value; its fields are CSV, so a path with a comma or quote is quoted the CSV way."""
+
+    def quoted(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
+
+    return ",".join(["type=bind", quoted(f"source={source}"), quoted(f"target={target}")])
+
+
+def _address(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+_REFUSALS = (
+    (
+        "ez-foreign-container",
+        "a container that ez did not make has the name `{name}`",
+        "remove it or choose another name with -e",
+    ),
+    ("port is already allocated", "a port of `{environment}` is taken on the computer", None),
+    ("address already in use", "a port of `{environment}` is taken on the computer", None),
+    ("could not select device driver", "the engine cannot give a GPU to containers", "ez compute prepare"),
+    ("no space left on device", "the computer's disk is full", "docker system prune on the computer frees space"),
+    ("permission denied", "the engine may not be used by this login", "ez compute prepare"),
+    ("cannot connect to the docker daemon", "the Docker Engine is not running", "ez compute prepare"),
+    ("no such image", "the image went away before the start", "run the same command again"),
+    ("ez-not-ready", "the container of `{environment}` did not become ready", "ez env logs {environment}"),
+)
+
+
+def _translate(spec: ContainerSpec, error: CommandError) -> ContainerError:
+    text = error.result.stderr.decode("utf-8", "replace").strip()
+    last = [line for line in text.splitlines() if not line.startswith("ez-")][-3:]
+    for mark, message, hint in _REFUSALS:
+        if mark in text.lower():
+            names = {"name": spec.name, "environment": spec.environment}
+            told = message.format(**names) + (": " + " / ".join(last) if last else "")
+            advice = hint.format(**names) if hint else "stop what holds it, or change runtime.expose in build.envd"
+            return ContainerError(told, advice)
+    return ContainerError(
+        f"the container of `{spec.environment}` could not be started: {' / '.join(last) or 'no reason given'}",
+        f"ez env logs {spec.environment}",
+    )

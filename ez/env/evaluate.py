@@ -1,0 +1,54 @@
+"""From a source to a `Definition`, with what it reads fetched as it turns out to be needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ez.build.definition import Definition
+from ez.build.load import load
+from ez.env.source import Source, fetch_more
+from ez.errors import DefinitionError, MissingInputError
+from ez.events import Sink
+from ez.models import RepoRef
+from ez.ssh.host import Host
+
+_MOST_FETCHES = 50
+_INPUTS = "inputs.json"
+
+
+def check_early(repo: RepoRef, entry: str) -> None:
+    """Evaluate a build file that is on this computer, so that a broken one fails before anything is touched."""
+    if repo.path is not None and repo.url is None:
+        load(Path(repo.path), repo.name, entry=entry)
+
+
+def evaluate(host: Host, source: Source, name: str, entry: str, sink: Sink) -> tuple[Definition, Source]:
+    """The definition, and the source with the files that it reads. Raises DefinitionError."""
+    for _ in range(_MOST_FETCHES):
+        try:
+            return load(source.directory, name, entry=entry, fetched=source.fetched), source
+        except MissingInputError as error:
+            if source.fetched is None or set(error.paths) <= set(source.fetched):
+                raise
+            source = fetch_more(host, source, error.paths, sink=sink)
+    raise DefinitionError(f"the build file asks for files without end: `{entry}`", "correct its load() calls")
+
+
+def remembered(cache: Path, entry: str) -> tuple[str, ...]:
+    """The paths that the definition read last time, and its build file: what a run most likely needs."""
+    try:
+        known = json.loads((cache / _INPUTS).read_text("utf-8"))
+    except (OSError, ValueError):
+        known = []
+    paths = [path for path in known if isinstance(path, str)] if isinstance(known, list) else []
+    file = entry.partition(":")[0]
+    return tuple(dict.fromkeys([*([file] if file else []), *paths]))
+
+
+def remember(cache: Path, definition: Definition) -> None:
+    """Keep the paths for `remembered`; they are only a guess that saves round trips."""
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = cache / f"{_INPUTS}.new"
+    draft.write_text(json.dumps(list(definition.inputs)), "utf-8")
+    draft.replace(cache / _INPUTS)

@@ -1,0 +1,15 @@
+# Write what the environment's container reads at each start: $1 environment, $2 public keys that may log in (added
+# to those that are there), $3 known_hosts lines, $4 Git configuration.
+set -eu
+umask 077
+directory=$HOME/ez/.ez/$1
+mkdir -p "$directory/log"
+write() { printf '%s\n' "$2" >"$1.new.$$" && chmod 644 "$1.new.$$" && mv -f "$1.new.$$" "$1"; }
+touch "$directory/authorized_keys"
+printf '%s\n' "$2" | while IFS= read -r key; do
+    [ -z "$key" ] || grep -qxF -e "$key" "$directory/authorized_keys" || printf '%s\n' "$key" >>"$directory/authorized_keys"
+done
+chmod 644 "$directory/authorized_keys"
+write "$directory/known_hosts" "$3"
+write "$directory/gitconfig" "$4"
+chmod 755 "$directory" "$directory/log"

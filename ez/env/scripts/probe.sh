@@ -1,0 +1,12 @@
+# What is there of one environment, read in the same round trip as the computer's facts.
+# $1 the environment. Prints `key value` lines.
+ez_container=ez-$1
+ez_home=$HOME/ez/.ez/$1
+ez_found=$(docker container inspect --format '{{json .}}' "$ez_container" 2>/dev/null) && printf 'container %s\n' "$ez_found"
+if [ -n "$ez_found" ]; then
+    ez_sessions=$(docker top "$ez_container" -o pid,args 2>/dev/null | grep -c 'sshd.*: .*@') || ez_sessions=0
+    printf 'sessions %s\n' "$ez_sessions"
+fi
+[ -r "$ez_home/ssh_host_ed25519_key.pub" ] && printf 'host-key %s\n' "$(cat "$ez_home/ssh_host_ed25519_key.pub")"
+[ -r "$ez_home/authorized_keys" ] && sed 's/^/authorized /' "$ez_home/authorized_keys"
+true

@@ -1,0 +1,224 @@
+"""Unix sockets through an SSH connection, both ways: the host's Docker socket to here, the person's agent to there."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+from paramiko.channel import Channel
+
+from ez.errors import EzError
+from ez.events import CommandRun, Sink
+from ez.ssh.link import Link
+from ez.ssh.streams import CHUNK, Process, Worker
+
+_PROHIBITED = 1
+"""Reason code of a channel that the server's configuration forbids (RFC 4254, section 5.1)."""
+
+Start = Callable[[Sequence[str], bool], Process]
+
+
+@contextmanager
+def tunnel(link: Link, path: str, start: Start, sink: Sink) -> Iterator[Path]:
+    """A unix socket in a private directory here, each of whose connections reaches `path` on the far end of `link`.
+
+    A connection that the host refuses is closed at once, and told to `sink`.
+    """
+    # Short, whatever TMPDIR says: the path of a unix socket has at most 107 bytes.
+    directory = Path(tempfile.mkdtemp(prefix="ez-", dir="/tmp"))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    door = _Door(link, path, start, sink)
+    try:
+        local = directory / "s"
+        listener.bind(str(local))
+        listener.listen(128)
+        accepting = threading.Thread(target=_accept, args=(listener, door), daemon=True)
+        accepting.start()
+        yield local
+    finally:
+        _shut(listener)
+        door.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class AgentDoor:
+    """Takes each connection that a command on the host makes to the forwarded agent to the person's own agent."""
+
+    def __init__(self, agent_socket: Path) -> None:
+        self._agent_socket = agent_socket
+
+    def __call__(self, channel: Channel) -> None:
+        """Called on the connection's reading thread, which must not be held up."""
+        threading.Thread(target=self._serve, args=(channel,), daemon=True).start()
+
+    def _serve(self, channel: Channel) -> None:
+        near = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with near:
+            try:
+                near.connect(str(self._agent_socket))
+            except OSError:
+                channel.close()
+                return
+            pump(near, ChannelEnd(channel))
+
+
+class ChannelEnd:
+    """A channel as one end of a pump."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def read(self, size: int) -> bytes:
+        return self._channel.recv(size)
+
+    def write(self, data: bytes) -> None:
+        self._channel.sendall(data)
+
+    def close_input(self) -> None:
+        self._channel.shutdown_write()
+
+    @property
+    def gone(self) -> bool:
+        return self._channel.closed
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+class CommandEnd:
+    """A command's stdin and stdout as one end of a pump; its stderr is read and forgotten."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._over = False
+        self._errors = Worker(self._forget_errors)
+
+    def read(self, size: int) -> bytes:
+        data = self._process.read_output(size)
+        self._over = self._over or not data
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._process.write(data)
+
+    def close_input(self) -> None:
+        self._process.close_input()
+
+    @property
+    def gone(self) -> bool:
+        return self._over
+
+    def close(self) -> None:
+        self._process.end()
+
+    def _forget_errors(self) -> None:
+        while self._process.read_errors(CHUNK):
+            pass
+
+
+End = ChannelEnd | CommandEnd
+
+
+def pump(near: socket.socket, far: End) -> None:
+    """Move bytes both ways until both directions have ended; the end of one leaves the other open."""
+    upward = Worker(lambda: _upward(near, far))
+    try:
+        while data := far.read(CHUNK):
+            near.sendall(data)
+        # All closed over there, or only this direction?
+        near.shutdown(socket.SHUT_RDWR if far.gone else socket.SHUT_WR)
+    except OSError:
+        _shut(near)
+    upward.join()
+    try:
+        far.close()
+    except (EOFError, OSError, paramiko.SSHException):
+        pass
+
+
+def _upward(near: socket.socket, far: End) -> None:
+    try:
+        while data := near.recv(CHUNK):
+            far.write(data)
+        far.close_input()
+    except (EOFError, OSError, paramiko.SSHException):
+        _shut(near)
+
+
+class _Door:
+    """Opens the far end for each local connection: a channel to the socket, else a command that connects there."""
+
+    def __init__(self, link: Link, path: str, start: Start, sink: Sink) -> None:
+        self._link = link
+        self._path = path
+        self._start = start
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._prohibited = False
+        self._closed = False
+
+    def serve(self, near: socket.socket) -> None:
+        with self._lock:
+            if self._closed:
+                near.close()
+                return
+            self._open.add(near)
+        try:
+            far = self._reach()
+            if far is not None:
+                pump(near, far)
+        finally:
+            with self._lock:
+                self._open.discard(near)
+            near.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for near in self._open:
+                _shut(near)
+
+    def _reach(self) -> End | None:
+        started = time.monotonic()
+        try:
+            return self._by_command() if self._prohibited else self._by_channel()
+        except (EzError, EOFError, OSError, paramiko.SSHException) as error:
+            self._sink(CommandRun("", f"[connect to {self._path}]", 1, time.monotonic() - started, (str(error),)))
+            return None
+
+    def _by_channel(self) -> End:
+        try:
+            # The two fields after the path are reserved (OpenSSH's PROTOCOL file, section 2.4).
+            return ChannelEnd(self._link.begin("direct-streamlocal@openssh.com", self._path, "", 0).wait())
+        except paramiko.ChannelException as error:
+            if error.code != _PROHIBITED:
+                raise
+            self._prohibited = True
+            return self._by_command()
+
+    def _by_command(self) -> End:
+        return CommandEnd(self._start(["docker", "-H", f"unix://{self._path}", "system", "dial-stdio"], False))
+
+
+def _accept(listener: socket.socket, door: _Door) -> None:
+    while True:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=door.serve, args=(near,), daemon=True).start()
+
+
+def _shut(stream: socket.socket) -> None:
+    try:
+        stream.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass

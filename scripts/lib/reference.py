@@ -1,0 +1,95 @@
+"""The reference pages, made from the commands and settings themselves. `tests/test_docs.py` keeps them up to date."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ez.cli.app import app
+from ez.config import KEYS, PROJECT_FILE
+
+MADE = "<!-- Made by scripts/docs. Do not edit. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name -> Markdown."""
+    return {"commands.md": commands_page(), "settings.md": settings_page()}
+
+
+def commands_page() -> str:
+    # Typer gives no public types for what it makes of an app.
+    root: Any = typer.main.get_command(app)
+    sections = [section for path, command in walk(root, "ez") for section in command_section(path, command)]
+    return MADE + "\n".join(["# Commands", "", *sections])
+
+
+def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        if not child.hidden:
+            yield from walk(child, f"{path} {name}")
+
+
+def command_section(path: str, command: Any) -> Iterator[str]:
+    is_group = bool(getattr(command, "commands", {}))
+    shown = [parameter for parameter in command.params if not parameter.hidden]
+    arguments = [parameter for parameter in shown if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in shown if parameter.param_type_name == "option"]
+    yield f"{'#' * max(2, len(path.split()))} `{path}`\n"
+    yield f"{command.help}\n"
+    if not is_group:
+        yield f"    {' '.join([path, *map(argument_word, arguments), *(['[OPTIONS]'] if options else [])])}\n"
+    rows = [(argument_word(parameter), parameter.help, "") for parameter in arguments]
+    rows += [(option_words(parameter), parameter.help, default_word(parameter)) for parameter in options]
+    yield from table(("", "meaning", "default"), rows)
+
+
+def argument_word(parameter: Any) -> str:
+    return str(parameter.metavar or f"{parameter.name.upper()}{'...' if parameter.nargs == -1 else ''}")
+
+
+def option_words(parameter: Any) -> str:
+    words = ", ".join(sorted([*parameter.opts, *parameter.secondary_opts], key=len))
+    return words if parameter.is_flag else f"{words} {parameter.metavar or parameter.type.name.upper()}"
+
+
+def default_word(parameter: Any) -> str:
+    return f"`{parameter.default}`" if isinstance(parameter.default, str | int) and not parameter.is_flag else ""
+
+
+def settings_page() -> str:
+    rows = [
+        (name, ", ".join(key.variables), "" if key.default == "" else str(key.default).lower(), key.help)
+        for name, key in KEYS.items()
+    ]
+    text = f"""# Settings
+
+A flag wins over an environment variable, that over the repo's `{PROJECT_FILE}`, that over your own `config.toml`
+(`ez config set KEY VALUE` writes it), that over the default. `ez config ls` shows each value and where it comes from.
+A repo's `{PROJECT_FILE}` may set the keys of `defaults` only.
+"""
+    return MADE + "\n".join([text, *table(("key", "variables", "default", "meaning"), rows, code=3)])
+
+
+def table(head: tuple[str, ...], rows: list[tuple[Any, ...]], code: int = 1) -> Iterator[str]:
+    """A Markdown table whose first `code` columns are literals; nothing where there are no rows."""
+    if not rows:
+        return
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        cells = [str(cell or "").replace("|", "\\|").replace("\n", " ") for cell in row]
+        yield f"| {' | '.join(f'`{cell}`' if index < code and cell else cell for index, cell in enumerate(cells))} |"
+    yield ""
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

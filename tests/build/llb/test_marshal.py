@@ -1,0 +1,234 @@
+"""LLB as BuildKit wants it: what the bytes say, without an engine."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ez.build.buildkit.messages import llb
+from ez.build.definition import SourceFile
+from ez.build.graph import (
+    BindMount,
+    CacheMount,
+    CopyAction,
+    Files,
+    ImageSource,
+    LocalSource,
+    Merge,
+    MkDirAction,
+    MkFileAction,
+    Note,
+    Position,
+    RmAction,
+    Run,
+    Scratch,
+    SecretMount,
+    Sharing,
+    SshMount,
+    State,
+    TmpfsMount,
+)
+from ez.build.llb.marshal import Marshalled, base_images, marshal
+from ez.build.llb.reference import normalise
+from ez.build.llb.steps import Base, Surroundings
+from ez.errors import DefinitionError
+
+BASE = ImageSource("debian:12")
+REFERENCE = "docker.io/library/debian:12"
+CASES = Path(__file__).parents[2] / "cases" / "build"
+
+
+def operations(marshalled: Marshalled) -> list[Any]:
+    return [llb.Op.FromString(content) for content in getattr(marshalled.message, "def")]
+
+
+def only_step(marshalled: Marshalled) -> Any:
+    (step,) = [operation.exec for operation in operations(marshalled) if operation.HasField("exec")]
+    return step
+
+
+@pytest.mark.parametrize(("written", "gives"), json.loads((CASES / "references.json").read_text()))
+def test_references(written: str, gives: str | None) -> None:
+    image = ImageSource(written, note=Note("", Position("build.envd", 4)))
+    if gives is not None:
+        assert normalise(image) == gives
+        return
+    with pytest.raises(DefinitionError) as caught:
+        normalise(image)
+    assert caught.value.line == 4
+
+
+def test_operations_come_in_order_and_end_with_what_to_return() -> None:
+    state = Run(Files(BASE, (CopyAction(LocalSource("context"), "a", "b"),)), ("true",))
+    marshalled = marshal(state, unique="u")
+    contents = list(getattr(marshalled.message, "def"))
+    seen: set[str] = set()
+    for content in contents:
+        operation = llb.Op.FromString(content)
+        assert {needed.digest for needed in operation.inputs} <= seen
+        seen.add("sha256:" + hashlib.sha256(content).hexdigest())
+    terminal = llb.Op.FromString(contents[-1])
+    assert [field.name for field, _ in terminal.ListFields()] == ["inputs"]
+    assert set(marshalled.message.metadata) == seen
+
+
+def test_the_oneof_is_written_last() -> None:
+    """Platform (10) and constraints (11) come before the operation itself (2-7): Go's order, which engines hash."""
+    for content in list(getattr(marshal(Run(BASE, ("true",))).message, "def"))[:-1]:
+        operation = llb.Op.FromString(content)
+        for kind in ("exec", "source"):
+            if operation.HasField(kind):
+                body = getattr(operation, kind).SerializeToString(deterministic=True)
+                assert content.endswith(body)
+
+
+def test_what_is_empty_says_minus_one() -> None:
+    state = Files(Scratch(), (MkDirAction("/d"), MkFileAction("/f", b""), RmAction("/d")))
+    file, _ = operations(marshal(state))
+    actions = file.file.actions
+    assert [(action.input, action.secondary_input, action.output) for action in actions] == [
+        (-1, -1, -1),
+        (0, -1, -1),
+        (1, -1, 0),
+    ]
+    assert [actions[0].mkdir.timestamp, actions[1].mkfile.timestamp] == [-1, -1]
+
+
+def test_actions_refer_to_inputs_before_earlier_actions() -> None:
+    local = LocalSource("context")
+    state = Files(BASE, (CopyAction(local, "a", "/a"), CopyAction(local, "b", "/b"), CopyAction(BASE, "c", "/c")))
+    file = operations(marshal(state))[2]
+    assert len(file.inputs) == 2
+    assert [(action.input, action.secondary_input) for action in file.file.actions] == [(0, 1), (2, 1), (3, 0)]
+    copy = file.file.actions[0].copy
+    assert (copy.mode, copy.timestamp, copy.src) == (-1, -1, "/a")
+
+
+def test_a_step_inherits_and_overrides() -> None:
+    around = Surroundings(env=(("CA", "theirs"), ("NEW", "1")), http_proxy="http://p")
+    base = Base(env=(("PATH", "/base"), ("CA", "image"), ("KEPT", "yes")), surroundings=around)
+    run = Run(BASE, ("true",), env=(("KEPT", "no"),), path=("/first", "/second"), user="me", cwd="/w")
+    step = only_step(marshal(run, bases={REFERENCE: base}))
+    assert dict(entry.split("=", 1) for entry in step.meta.env) == {
+        "CA": "image",
+        "NEW": "1",
+        "PATH": "/first:/second:/base",
+        "KEPT": "no",
+    }
+    assert (step.meta.user, step.meta.cwd, step.meta.proxy_env.http_proxy) == ("me", "/w", "http://p")
+    alone = only_step(marshal(Run(BASE, ("true",), network=False), bases={REFERENCE: base}))
+    assert not alone.meta.HasField("proxy_env")
+    assert alone.network == 2
+
+
+def test_mounts_come_in_the_official_order() -> None:
+    mounts = (
+        SecretMount("/s", "secret", mode=0o440, optional=True, uid=3),
+        SshMount("/agent"),
+        TmpfsMount("/z"),
+        CacheMount("/c", "cache", Sharing.LOCKED),
+        BindMount("/b", BASE, selector="/sub"),
+        BindMount("/a", Scratch(), readonly=False),
+    )
+    marshalled = marshal(Run(BASE, ("true",), mounts=mounts))
+    step = only_step(marshalled)
+    assert [(mount.dest, mount.input, mount.output) for mount in step.mounts] == [
+        ("/", 0, 0),
+        ("/a", -1, -1),
+        ("/b", 0, -1),
+        ("/c", -1, -1),
+        ("/z", -1, -1),
+        ("/s", -1, -1),
+        ("/agent", -1, -1),
+    ]
+    assert (step.mounts[3].cache_opt.id, step.mounts[3].cache_opt.sharing) == ("cache", 2)
+    assert (step.mounts[5].secret_opt.mode, step.mounts[5].secret_opt.uid) == (0o440, 3)
+    assert "SSH_AUTH_SOCK=/agent" in step.meta.env
+    assert marshalled.capabilities >= {
+        f"exec.mount.{name}"
+        for name in ("bind", "bind.readwrite-nooutput", "selector", "cache.sharing", "secret", "ssh", "tmpfs")
+    }
+
+
+def test_what_differs_between_builds_changes_nothing_else() -> None:
+    state = Files(BASE, (CopyAction(LocalSource("context", include=("b", "a")), "/", "/"),))
+    one, other = (operations(marshal(state, unique=unique))[1].source for unique in ("1", "2"))
+    assert one.attrs["local.includepattern"] == '["b", "a"]'
+    one.attrs["local.unique"] = "2"
+    assert one == other
+
+
+def test_a_salt_reaches_steps_only() -> None:
+    state = Run(BASE, ("true",), mounts=(CacheMount("/c", "c"),))
+    plain, salted = marshal(state), marshal(state, salt="now")
+    assert operations(plain)[0] == operations(salted)[0]
+    assert "EZ_REBUILD=now" in only_step(salted).meta.env
+    assert not any(item.ignore_cache for item in salted.message.metadata.values())
+
+
+def test_labels_and_positions() -> None:
+    note = Note("install numpy", Position("lib/x.envd", 7, 3))
+    sources = (SourceFile("build.envd", b"a"), SourceFile("lib/x.envd", b"b"))
+    marshalled = marshal(Run(BASE, ("true",), note=note), sources=sources)
+    (digest,) = marshalled.message.source.locations
+    assert marshalled.states[digest].note == note
+    (location,) = marshalled.message.source.locations[digest].locations
+    assert (location.source_index, location.ranges[0].start.line) == (1, 7)
+    assert marshalled.message.metadata[digest].description["llb.customname"] == "install numpy"
+
+
+def test_states_that_add_nothing_are_left_out() -> None:
+    assert len(operations(marshal(Merge((Files(BASE, ()),))))) == 2
+    assert marshal(Merge((Scratch(),))).message is None
+
+
+def test_base_images_are_those_that_steps_grow_from() -> None:
+    tools = ImageSource("tools")
+    built = Run(ImageSource("builder"), ("make",))
+    state = Files(Run(BASE, ("true",)), (CopyAction(tools, "/", "/"), CopyAction(built, "/", "/")))
+    assert list(base_images(state)) == [REFERENCE, "docker.io/library/builder:latest"]
+
+
+def test_a_thousand_steps_take_a_tenth_of_a_second_and_ten_thousand_ten_times_that() -> None:
+    def seconds(length: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            started = time.perf_counter()
+            state: State = BASE
+            for number in range(length):
+                state = Run(state, ("sh", "-c", f"echo {number}"), mounts=(CacheMount("/c", "c"),))
+            marshal(state).message.SerializeToString(deterministic=True)
+            best = min(best, time.perf_counter() - started)
+        return best
+
+    thousand = seconds(1_000)
+    assert thousand < 0.1
+    assert seconds(10_000) < 20 * thousand
+
+
+def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
+    program = """
+from tests.build.llb.test_marshal import *
+mounts = (CacheMount("/c", "c"), SecretMount("/s", "s"), SshMount())
+m = marshal(Run(Files(BASE, (CopyAction(LocalSource("x", ("a",), ("b",)), "/", "/"),)), ("true",), mounts=mounts))
+print(hashlib.sha256(m.message.SerializeToString(deterministic=True)).hexdigest())
+"""
+    root = Path(__file__).parents[3]
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1

@@ -1,0 +1,113 @@
+"""Facts: read from this machine for real, and replies that are not what they should be."""
+
+import os
+import platform
+import pwd
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ez.compute.facts import Gpu, facts
+from ez.errors import HostError, Result
+from ez.events import CommandRun, Event
+from ez.ssh.local import LocalHost
+from tests.compute.values import BARE, told
+
+
+def this_computer(home: Path, seen: list[Event] | None = None, **environment: str) -> LocalHost:
+    sink = seen.append if seen is not None else lambda event: None
+    return LocalHost(environment={"PATH": os.environ["PATH"], "HOME": str(home)} | environment, home=home, sink=sink)
+
+
+def test_this_computer(home: Path) -> None:
+    seen: list[Event] = []
+    found = facts(this_computer(home, seen), 'printf "%s\\n" "$2" "$1"; exit 3', ["a b", "$(c)'"])
+    assert len([event for event in seen if isinstance(event, CommandRun)]) == 1
+    assert (found.extra, found.extra_status) == ("$(c)'\na b\n", 3)
+    assert found.computer == "local"
+    assert (found.uid, found.user) == (os.getuid(), pwd.getpwuid(os.getuid()).pw_name)
+    assert (found.kernel, found.arch) == (platform.release(), platform.machine())
+    assert found.home == str(home)
+    assert found.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert abs(found.clock_skew) < 5
+    space = os.statvfs("/")
+    assert found.disk.root == pytest.approx(space.f_bavail * space.f_frsize, rel=0.05)
+    assert found.memory == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert found.cpus == os.sysconf("SC_NPROCESSORS_ONLN")
+
+
+def test_without_a_caller_s_part(home: Path) -> None:
+    found = facts(this_computer(home))
+    assert (found.extra, found.extra_status) == ("", 0)
+
+
+def test_an_engine_elsewhere_has_no_socket_here(home: Path) -> None:
+    found = facts(this_computer(home, DOCKER_HOST="tcp://127.0.0.1:1"))
+    assert found.engine.socket == ""
+    assert found.engine.state != "user"
+
+
+@pytest.mark.engine
+def test_engine_of_this_computer(home: Path, engine: Path) -> None:
+    found = facts(this_computer(home)).engine
+    assert (found.state, found.kind, found.socket) == ("user", "docker", str(engine))
+    assert found.release >= (20, 10)
+    assert found.store in ("classic", "containerd")
+    assert "runc" in found.runtimes
+
+
+def test_values() -> None:
+    info = "29.0.1|overlayfs|/data|[[driver-type io.containerd.snapshotter.v1]]|nvidia runc |[name=rootless]"
+    found = told(
+        docker__info=info,
+        docker__engine="user",
+        docker__client="Docker version 29.0.1, build 1",
+        docker__host="unix:///run/user/1000/docker.sock",
+        docker__path="/snap/bin/docker",
+        docker__config="bm90IHV0Zi04///",
+        gpus=" 0000:00:1e.0/10de/2330 0000:00:1f.0/1002/73a1",
+        time="1800000120",
+    )
+    assert (found.engine.store, found.engine.rootless, found.engine.kind) == ("containerd", True, "snap")
+    assert (found.engine.socket, found.engine.settings) == ("/run/user/1000/docker.sock", None)
+    assert found.engine.runtimes == ("nvidia", "runc")
+    assert found.disk.images == 40_000_000_000
+    assert found.gpus == (Gpu("0000:00:1e.0", "10de", "2330"), Gpu("0000:00:1f.0", "1002", "73a1"))
+    assert found.clock_skew == 120
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("uid", "-1"),
+        ("uid", "٣"),
+        ("memory.total", ""),
+        ("disk.root", "9" * 40),
+        ("sudo", "maybe"),
+        ("reboot", "true"),
+        ("docker.engine", ""),
+        ("gpus", "0000:00:1e.0"),
+    ],
+)
+def test_a_reply_that_is_no_fact(key: str, value: str) -> None:
+    with pytest.raises(HostError, match=f"facts of `box` cannot be read: {key}"):
+        told(**{key.replace(".", "__"): value})
+
+
+@pytest.mark.parametrize("missing", ["kernel", "docker.info"])
+def test_a_fact_that_is_missing(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(BARE, missing)
+    with pytest.raises(HostError, match=f"{missing} is missing"):
+        told()
+
+
+def test_a_reply_that_ends_early(home: Path) -> None:
+    class CutOff(LocalHost):
+        def script(self, *args: Any, **options: Any) -> Result:
+            result = super().script(*args, **options)
+            return replace(result, stdout=result.stdout[:-10])
+
+    with pytest.raises(HostError, match="ends early"):
+        facts(CutOff(environment={"PATH": os.environ["PATH"], "HOME": str(home)}, home=home), "echo hello")

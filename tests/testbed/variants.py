@@ -1,0 +1,44 @@
+"""The kinds of computers there are, as a table."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A kind of computer: the image it boots and what is written onto its disk before."""
+
+    name: str
+    image: str
+    engine: bool = False
+    """Whether a Docker Engine of its own runs in it."""
+    free_sudo: bool = True
+    """Whether its user's sudo works without a password."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Added to its engine's daemon.json."""
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("bare", "computer:bookworm"),
+        Variant("bare-trixie", "computer:trixie"),
+        Variant("nosudo", "computer:bookworm", free_sudo=False),
+        Variant("ready", "ready", engine=True, settings={"features": {"containerd-snapshotter": True}}),
+        Variant("ready-graph", "ready", engine=True, settings={"storage-driver": "overlay2"}),
+    )
+}
+
+
+def engine_settings(variant: Variant, registry: str, container: str, mtu: int) -> dict[str, Any]:
+    """The daemon.json of a computer; `registry` is the testbed's as seen from its network, `container` its own id."""
+    return {
+        "registry-mirrors": [f"http://{registry}"],
+        "insecure-registries": [registry],
+        "mtu": mtu,
+        "bip": "198.19.0.1/24",
+        "default-address-pools": [{"base": "198.19.128.0/17", "size": 24}],
+        # Below the computer's own group: what runs inside is gone with the computer, also in the kernel's books.
+        "cgroup-parent": f"/docker/{container}/nested",
+        **variant.settings,
+    }
