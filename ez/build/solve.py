@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from ez.build.buildkit.engine import NotHttpError, ask
 from ez.build.definition import Definition
 from ez.errors import EngineError
 from ez.events import Sink, null_sink
@@ -70,7 +69,8 @@ def build(
 
     kind, direct = _dialect(engine)
     config = docker_config or Path.home() / ".docker" / "config.json"
-    order = Order(definition, reference, network, agent_socket, secrets, salt, config)
+    labels = {_DIGEST_LABEL: definition.digest}
+    order = Order(definition, reference, labels, network, agent_socket, secrets, salt, config)
     exporter = "moby" if kind == "docker" else "image"
     id = asyncio.run(Builder(Place(engine, direct), exporter, order, sink).run())
     return Image(reference=reference, id=id, digest=definition.digest)
@@ -78,8 +78,8 @@ def build(
 
 def find_image(engine: Path, reference: str) -> Image | None:
     """The image of that name with the `ez.digest` it was built for, empty if ez did not. Raises EngineError."""
-    status, reply = _ask(engine, f"/images/{quote(reference, safe='/:@')}/json")
-    if status != 200 or not isinstance(reply, dict):
+    reply = _ask(engine, f"/images/{quote(reference, safe='/:@')}/json")
+    if reply is None:
         return None
     labels = (reply.get("Config") or {}).get("Labels") or {}
     return Image(
@@ -92,14 +92,14 @@ def engine_info(engine: Path) -> EngineInfo:
     kind, direct = _dialect(engine)
     if kind != "docker":
         return EngineInfo(kind=kind, direct=direct)
-    _, version = _ask(engine, "/version")
-    _, info = _ask(engine, "/info")
-    status = str(info.get("DriverStatus"))
+    version, info = _ask(engine, "/version"), _ask(engine, "/info")
+    if version is None or info is None:
+        raise EngineError(f"the Docker Engine is out of order: `{engine}`", "look at `journalctl -u docker`")
     return EngineInfo(
         kind=kind,
         version=str(version.get("Version", "")),
         api_version=str(version.get("ApiVersion", "")),
-        store="containerd" if "io.containerd.snapshotter" in status else "graphdriver",
+        store="containerd" if "io.containerd.snapshotter" in str(info.get("DriverStatus")) else "graphdriver",
         os=str(version.get("Os", "")),
         architecture=str(version.get("Arch", "")),
         data_root=str(info.get("DockerRootDir", "")),
@@ -119,12 +119,14 @@ def engine_capabilities(engine: Path) -> frozenset[str]:
 
 def _dialect(engine: Path) -> tuple[str, bool]:
     """`docker` or `buildkit`, and whether gRPC works from the first byte."""
+    from ez.build.buildkit.engine import NotHttpError, ask
+
     try:
         _, reply = ask(engine, "/version")
     except NotHttpError:
         return "buildkit", True
     if not isinstance(reply, dict) or "ApiVersion" not in reply:
-        raise EngineError(f"not a Docker Engine's socket: `{engine}`", "set `DOCKER_HOST` to the engine's socket")
+        raise _no_docker(engine)
     return "docker", _version(str(reply["ApiVersion"])) >= _DIRECT_SINCE
 
 
@@ -132,10 +134,16 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
-def _ask(engine: Path, path: str) -> tuple[int, Any]:
+def _ask(engine: Path, path: str) -> dict[str, Any] | None:
+    """The reply, None for an HTTP error."""
+    from ez.build.buildkit.engine import NotHttpError, ask
+
     try:
-        return ask(engine, path)
+        status, reply = ask(engine, path)
     except NotHttpError as error:
-        raise EngineError(
-            f"not a Docker Engine's socket: `{engine}`", "set `DOCKER_HOST` to the engine's socket"
-        ) from error
+        raise _no_docker(engine) from error
+    return reply if status == 200 and isinstance(reply, dict) else None
+
+
+def _no_docker(engine: Path) -> EngineError:
+    return EngineError(f"not a Docker Engine's socket: `{engine}`", "set `DOCKER_HOST` to the engine's socket")

@@ -44,8 +44,10 @@ def open_endpoint(settings: Settings, computer: Computer, sink: Sink) -> Host:
 
 
 def config_file(settings: Settings) -> Path | None:
-    """The OpenSSH configuration where it is not the one that OpenSSH reads by itself."""
-    return settings.ssh_config if settings.text("ssh.config") else None
+    """The OpenSSH configuration where it is not the one that OpenSSH reads by itself; one not yet made is empty."""
+    if not settings.text("ssh.config"):
+        return None
+    return settings.ssh_config if settings.ssh_config.exists() else Path("/dev/null")
 
 
 @contextmanager

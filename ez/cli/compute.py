@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ez.cli.access import connect, open_computer, publish_computer, ssh_computer, ssh_config
+from ez.cli.access import config_file, connect, open_computer, publish_computer, ssh_computer, ssh_config
 from ez.cli.options import ComputerArgument, JsonOption, OldComputerOption, QuietOption, VerboseOption, YesOption
 from ez.cli.output import print_json, print_table, say
 from ez.cli.session import Session, confirm, session
@@ -89,9 +89,8 @@ def _confirmed_keys(run: Session, endpoint: SshEndpoint, wanted: str | None, *, 
     from ez.ssh.hostkeys import fingerprint
 
     settings = run.settings
-    config_file = settings.ssh_config if settings.text("ssh.config") else None
     known = confirmed_host_keys(
-        endpoint, environment=settings.environment, home=settings.directories.home, config_file=config_file
+        endpoint, environment=settings.environment, home=settings.directories.home, config_file=config_file(settings)
     )
     if known and wanted is None and not fresh:
         return known
@@ -100,7 +99,7 @@ def _confirmed_keys(run: Session, endpoint: SshEndpoint, wanted: str | None, *, 
         environment=settings.environment,
         home=settings.directories.home,
         agent_socket=settings.agent_socket,
-        config_file=config_file,
+        config_file=config_file(settings),
     )
     prints = [fingerprint(key) for key in shown]
     if wanted is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from ez.cli.access import open_computer, ssh_config
+from ez.cli.access import config_file, open_computer, ssh_config
 from ez.cli.output import print_json, say
 from ez.cli.session import Session, confirm, session
 from ez.config import Settings
@@ -96,6 +96,7 @@ def make_context(run: Session) -> GoContext:
         state=run.state,
         sink=run.sink,
         ssh=ssh_config(run),
+        config_file=config_file(run.settings),
         connect=lambda computer: open_computer(run, computer),
         confirm=ask,
     )

@@ -16,12 +16,16 @@ LOG_PATH = "/run/ez/prepare/log"
 # What installers print -> what it means, and the command to type on that computer.
 _CAUSES = (
     (r"No space left on device|don't have enough free space", "its disk is full", "df -h / /var /var/cache/apt"),
-    (r"Could not resolve|Temporary failure resolving", "it cannot resolve names", "getent hosts deb.debian.org"),
-    (r"Certificate verification failed|certificate is NOT trusted", "it does not trust a certificate", ""),
+    (r"Could not resolve|Temporary failure resolving", "it cannot resolve names", "cat /etc/resolv.conf"),
+    (
+        r"Certificate verification failed|certificate is NOT trusted",
+        "it does not trust a certificate",
+        "sudo apt-get update",
+    ),
     (
         r"Unable to connect|Could not connect|Connection timed out|Failed to fetch",
         "a package archive is unreachable",
-        "",
+        "sudo apt-get update",
     ),
     (
         r"Unable to locate package|no installation candidate",
@@ -30,7 +34,8 @@ _CAUSES = (
     ),
     (r"Could not get lock|Unable to lock", "another installation is in the way", "ps -ef"),
 )
-_KEPT_LINES = 10
+_KEPT_LINES = 300
+_SHOWN_LINES = 8
 
 
 class WorkLog:
@@ -79,7 +84,7 @@ class WorkLog:
             self.abandon("ended early")
             raise PrepareError(f"the work ended early: `{computer}`", "run the same command again")
         cause, command = self._cause()
-        lines = "".join(f"\n  {line}" for line in self._last)
+        lines = "".join(f"\n  {line}" for line in list(self._last)[-_SHOWN_LINES:])
         what = f"{self._title or 'the work'} failed on `{computer}`"
         raise PrepareError(
             f"{what}: {cause}{lines}" if cause else f"{what}{lines}",

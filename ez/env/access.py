@@ -53,9 +53,8 @@ def _known(address: tuple[str, int], context: GoContext) -> tuple[str, ...]:
     """Lines for a server by the name that people give it, also where their OpenSSH configuration renames it."""
     settings = context.settings
     host, port = address
-    config = settings.ssh_config if settings.text("ssh.config") else None
     environment, home = settings.environment, settings.directories.home
-    resolved = resolve(SshEndpoint(host, port), environment=environment, home=home, config_file=config)
+    resolved = resolve(SshEndpoint(host, port), environment=environment, home=home, config_file=context.config_file)
     return known_hosts_lines_for(host, port, resolved.known_hosts, environment=environment)
 
 
@@ -134,6 +133,6 @@ def _publish_computer(context: GoContext, computer: Computer, endpoint: SshEndpo
         endpoint,
         environment=settings.environment,
         home=settings.directories.home,
-        config_file=settings.ssh_config if settings.text("ssh.config") else None,
+        config_file=context.config_file,
     )
     context.ssh.publish_computer(computer.name, resolved, endpoint.host_keys)

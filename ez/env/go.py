@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.compute.ensure import ensure
@@ -46,13 +47,15 @@ class GoRequest:
 
 @dataclass(frozen=True)
 class GoContext:
-    """What the line works with. `connect` opens a computer; `confirm` asks the person and raises when refused."""
+    """What the line works with. `connect` opens a computer; `confirm` asks the person and raises when refused;
+    `config_file` is the OpenSSH configuration where it is not the default one."""
 
     settings: Settings
     network: Network
     state: State
     sink: Sink
     ssh: SshConfig
+    config_file: Path | None
     connect: Callable[[Computer], Host]
     confirm: Callable[[str], None]
 

@@ -61,7 +61,7 @@ class Link:
     """A logged-in connection to `name`. Thread-safe."""
 
     def __init__(self, name: str, transport: paramiko.Transport, wire: Wire) -> None:
-        self._name = name
+        self.name = name
         self._transport = transport
         self._wire = wire
         transport.packetizer.set_keepalive(PING, self._ping)
@@ -92,8 +92,8 @@ class Link:
 
     def lost(self) -> LinkLostError:
         if self._wire.gave_up:
-            return link_lost(self._name, "no sign of life")
-        return link_lost(self._name, self._wire.complaint() or "closed from the other side")
+            return link_lost(self.name, "no sign of life")
+        return link_lost(self.name, self._wire.complaint() or "closed from the other side")
 
     def close(self) -> None:
         self._transport.close()

@@ -1,7 +1,8 @@
 """A computer over SSH.
 
-A command costs one round trip, its stdin included, when the connection has a spare channel (each command asks for
-the next one's) and two otherwise; logging in costs about six. `put`, `get` and `script` are one command each.
+A command costs one round trip when the connection has a spare channel (each command asks for the next one's) and two
+otherwise; one more when it gets stdin, which sshd takes only once the command runs. Logging in costs four to six.
+`put` is one command with stdin, `get` and `script` one without.
 """
 
 from __future__ import annotations

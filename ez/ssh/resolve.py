@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ez.errors import ConfigError, HostError, UsageError
 from ez.models import SshEndpoint
-from ez.ssh.quoting import quote, shorten
+from ez.ssh.quoting import command_line, quote, shorten
 
 _HOST = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%\[\]-]{0,254}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@$\\-]{0,127}")
@@ -179,21 +179,30 @@ def _agent(value: str, tokens: Mapping[str, str], environment: Mapping[str, str]
 def _known_hosts(
     values: Mapping[str, list[str]], tokens: Mapping[str, str], environment: Mapping[str, str], home: Path
 ) -> tuple[Path, ...]:
-    named = _one(values, "userknownhostsfile").split() + _one(values, "globalknownhostsfile").split()
-    return _paths(named, tokens, environment, home)
+    named = [_one(values, key) for key in ("userknownhostsfile", "globalknownhostsfile")]
+    # `ssh -G` prints a list of paths without quotes.
+    return _paths(
+        [path for paths in named for path in re.split(r" (?=[/~%$])", paths) if path], tokens, environment, home
+    )
 
 
 def _proxy(jump: str, command: str, tokens: Mapping[str, str], config_file: Path | None) -> tuple[str, ...]:
     """A jump is OpenSSH's own `-W`, so that the jump host's keys, agent and configuration are all honoured."""
     if jump:
-        *earlier, last = jump.split(",")
-        argv = ["ssh", *(["-F", str(config_file)] if config_file is not None else [])]
-        argv += ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ServerAliveInterval=5"]
-        argv += ["-J", ",".join(earlier)] if earlier else []
-        host = tokens["h"] if ":" not in tokens["h"] else f"[{tokens['h']}]"
-        return (*argv, "-W", f"{host}:{tokens['p']}", "--", last if last.startswith("ssh://") else f"ssh://{last}")
+        return tuple(_jump(jump.split(","), f"[{tokens['h']}]:{tokens['p']}", config_file))
     if command:
         # The person's own line for their own shell; only the names that come from elsewhere are quoted.
         safe = {key: value if key == "%" else quote(value) for key, value in tokens.items()}
         return ("sh", "-c", "exec " + _expand(command, safe))
     return ()
+
+
+def _jump(hosts: list[str], forward: str, config_file: Path | None) -> list[str]:
+    """Not `-J`, whose own ssh would be given none of these options."""
+    *earlier, last = hosts
+    argv = ["ssh", *(["-F", str(config_file)] if config_file is not None else [])]
+    argv += ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ServerAliveInterval=5"]
+    if earlier:
+        nested = [word.replace("%", "%%") for word in _jump(earlier, "FORWARD", config_file)]
+        argv += ["-o", "ProxyCommand=" + command_line(nested).replace("FORWARD", quote("[%h]:%p"))]
+    return [*argv, "-W", forward, "--", last if last.startswith("ssh://") else f"ssh://{last}"]

@@ -6,7 +6,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +17,6 @@ from ez.errors import EzError
 from ez.events import CommandRun, Sink
 from ez.ssh.link import Link
 from ez.ssh.streams import CHUNK, Process, Worker
-
-_PROHIBITED = 1
-"""Reason code of a channel that the server's configuration forbids (RFC 4254, section 5.1)."""
 
 Start = Callable[[Sequence[str], bool], Process]
 
@@ -93,12 +89,13 @@ class ChannelEnd:
 
 
 class CommandEnd:
-    """A command's stdin and stdout as one end of a pump; its stderr is read and forgotten."""
+    """A command's stdin and stdout as one end of a pump; `told` gets its exit code and stderr when it failed."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, told: Callable[[int, str], None]) -> None:
         self._process = process
+        self._told = told
         self._over = False
-        self._errors = Worker(self._forget_errors)
+        self._errors = Worker(lambda: b"".join(iter(lambda: process.read_errors(CHUNK), b"")))
 
     def read(self, size: int) -> bytes:
         data = self._process.read_output(size)
@@ -116,11 +113,11 @@ class CommandEnd:
         return self._over
 
     def close(self) -> None:
-        self._process.end()
-
-    def _forget_errors(self) -> None:
-        while self._process.read_errors(CHUNK):
-            pass
+        if not self._over:
+            self._process.end()
+        code = self._process.wait()
+        if self._over and code != 0:
+            self._told(code, self._errors.result().decode("utf-8", "replace"))
 
 
 End = ChannelEnd | CommandEnd
@@ -139,7 +136,7 @@ def pump(near: socket.socket, far: End) -> None:
     upward.join()
     try:
         far.close()
-    except (EOFError, OSError, paramiko.SSHException):
+    except (EzError, EOFError, OSError, paramiko.SSHException):
         pass
 
 
@@ -162,7 +159,7 @@ class _Door:
         self._sink = sink
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._prohibited = False
+        self._refused = False
         self._closed = False
 
     def serve(self, near: socket.socket) -> None:
@@ -187,25 +184,27 @@ class _Door:
                 _shut(near)
 
     def _reach(self) -> End | None:
-        started = time.monotonic()
         try:
-            return self._by_command() if self._prohibited else self._by_channel()
+            return (None if self._refused else self._by_channel()) or self._by_command()
         except (EzError, EOFError, OSError, paramiko.SSHException) as error:
-            self._sink(CommandRun("", f"[connect to {self._path}]", 1, time.monotonic() - started, (str(error),)))
+            self._tell(1, str(error))
             return None
 
-    def _by_channel(self) -> End:
+    def _by_channel(self) -> End | None:
         try:
             # The two fields after the path are reserved (OpenSSH's PROTOCOL file, section 2.4).
             return ChannelEnd(self._link.begin("direct-streamlocal@openssh.com", self._path, "", 0).wait())
-        except paramiko.ChannelException as error:
-            if error.code != _PROHIBITED:
-                raise
-            self._prohibited = True
-            return self._by_command()
+        except paramiko.ChannelException:
+            # Nobody listens there, or the server forwards no sockets: it says the same for both.
+            self._refused = True
+            return None
 
     def _by_command(self) -> End:
-        return CommandEnd(self._start(["docker", "-H", f"unix://{self._path}", "system", "dial-stdio"], False))
+        command = ["docker", "-H", f"unix://{self._path}", "system", "dial-stdio"]
+        return CommandEnd(self._start(command, False), self._tell)
+
+    def _tell(self, code: int, said: str) -> None:
+        self._sink(CommandRun(self._link.name, f"[connect to {self._path}]", code, 0.0, tuple(said.splitlines()[-10:])))
 
 
 def _accept(listener: socket.socket, door: _Door) -> None:

@@ -108,11 +108,11 @@ class Proxy:
         self._said = ""
 
     def complaint(self) -> str:
-        """The last line it printed on stderr."""
+        """The last lines it printed on stderr, as one."""
         if not self._errors.closed:
             self._errors.seek(0)
-            lines = self._errors.read(64 * 1024).decode("utf-8", "replace").split("\n")
-            self._said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            lines = self._errors.read(64 * 1024).decode("utf-8", "replace").splitlines()
+            self._said = "; ".join([line.strip() for line in lines if line.strip()][-3:])
         return self._said
 
     def close(self) -> None:

@@ -62,7 +62,7 @@ def test_keys_in_known_hosts_count_as_confirmed(server: Sshd, home: Path, tmp_pa
         f"@cert-authority [{ADDRESS}]:{server.port} {revoked}\n"
     )
     subprocess.run(["ssh-keygen", "-Hf", str(known_hosts)], capture_output=True, check=True)
-    assert ADDRESS not in known_hosts.read_text()
+    assert f"\n[{ADDRESS}]" not in known_hosts.read_text()
     config = home / "config"
     config.write_text(f'UserKnownHostsFile {tmp_path}/absent "{known_hosts}"\n')
     endpoint = SshEndpoint(ADDRESS, server.port)

@@ -143,11 +143,15 @@ def test_one_session_at_a_time_is_enough(start_sshd: Callable[..., Sshd], connec
     assert [box.run(["echo", str(number)]).text for number in range(3)] == ["0\n", "1\n", "2\n"]
 
 
-def test_round_trips(server: Sshd, connect: Connect) -> None:
+def test_round_trips(server: Sshd, connect: Connect, tmp_path: Path) -> None:
     with Relay(("127.77.0.1", server.port), latency=0.002) as relay:
         box = connect(server.endpoint, relay=relay)
+        assert relay.round_trips <= 6
         relay.reset_counters()
         box.run(["true"])
+        assert relay.round_trips <= 2
+        relay.reset_counters()
+        box.put(b"data", str(tmp_path / "file"))
         assert relay.round_trips <= 2
         relay.reset_counters()
         for _ in range(5):

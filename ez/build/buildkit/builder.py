@@ -36,8 +36,6 @@ from ez.build.llb.steps import Base
 from ez.events import Sink, null_sink
 from ez.models import Network
 
-DIGEST_LABEL = "ez.digest"
-
 
 @dataclass(frozen=True)
 class Order:
@@ -45,6 +43,7 @@ class Order:
 
     definition: Definition
     reference: str
+    labels: Mapping[str, str]
     network: Network
     agent_socket: Path | None
     secrets: Mapping[str, bytes] = field(repr=False)
@@ -103,8 +102,7 @@ class Builder:
         result = await gateway.solve(marshalled.message)
         below = base_image(definition.state)
         base = by_reference[normalise(below)] if below else {}
-        labels = {DIGEST_LABEL: definition.digest}
-        return result, built_config(base, definition.config, worker.platform, labels)
+        return result, built_config(base, definition.config, worker.platform, self._order.labels)
 
     async def _config(self, gateway: Gateway, reference: str, image: ImageSource) -> dict[str, Any]:
         try:

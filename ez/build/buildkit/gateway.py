@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from ez.build.buildkit.channel import EngineChannel
@@ -54,7 +55,10 @@ class Gateway:
             ref=reference, resolve_mode="local", log_name=f"resolve image config for {reference}"
         )
         reply = await self._call("ResolveImageConfig", request, gateway.ResolveImageConfigResponse)
-        config = json.loads(reply.config)
+        try:
+            config = json.loads(reply.config)
+        except ValueError as error:
+            raise GRPCError(Status.DATA_LOSS, "its configuration is not JSON") from error
         return config if isinstance(config, dict) else {}
 
     async def solve(self, definition: Any) -> str:

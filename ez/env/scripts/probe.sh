@@ -4,7 +4,11 @@ ez_container=ez-$1
 ez_home=$HOME/ez/.ez/$1
 ez_found=$(docker container inspect --format '{{json .}}' "$ez_container" 2>/dev/null) && printf 'container %s\n' "$ez_found"
 if [ -n "$ez_found" ]; then
-    ez_sessions=$(docker top "$ez_container" -o pid,args 2>/dev/null | grep -c 'sshd.*: .*@') || ez_sessions=0
+    # A session is a program that sshd has started; a connection kept open without one is none.
+    ez_sessions=$(docker top "$ez_container" -o pid,ppid,args 2>/dev/null | awk '
+        $3 ~ /^sshd/ { servers[$1] = 1 }
+        { parents[$1] = $2; names[$1] = $3 }
+        END { for (id in parents) if ((parents[id] in servers) && names[id] !~ /^sshd/) count++; print count + 0 }')
     printf 'sessions %s\n' "$ez_sessions"
 fi
 [ -r "$ez_home/ssh_host_ed25519_key.pub" ] && printf 'host-key %s\n' "$(cat "$ez_home/ssh_host_ed25519_key.pub")"

@@ -102,7 +102,7 @@ def test_an_unchanged_build_gives_the_same_image(every_engine: Engine, tmp_path:
 
 
 def test_a_failing_step_tells_its_line_its_last_lines_and_its_exit_code(every_engine: Engine) -> None:
-    failing = sh(sh(BASE, "true"), "seq 1 30; echo oh no >&2; exit 7", line=3, label="break it")
+    failing = sh(sh(BASE, "true"), "exec 2>&1; seq 1 30; echo oh no >&2; exit 7", line=3, label="break it")
     with pytest.raises(StepError) as caught:
         every_engine.build(define(sh(failing, "true", line=4)))
     error = caught.value

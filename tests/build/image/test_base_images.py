@@ -18,10 +18,11 @@ pytestmark = pytest.mark.engine
 
 OTHER_USER = """
 FROM debian:12
-RUN useradd -m -u 1000 somebody && touch /home/somebody/kept && rm -f /usr/sbin/policy-rc.d
+RUN useradd -m -u 1000 somebody && rm -f /usr/sbin/policy-rc.d
 ENV FROM_BASE=yes PATH=/custom/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER somebody
 WORKDIR /home/somebody
+RUN touch kept
 ENTRYPOINT ["false"]
 """
 

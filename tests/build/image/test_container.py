@@ -51,6 +51,7 @@ def test_restart_keeps_key_and_ids(hello: str, enter: Enter) -> None:
     container = enter(hello, 1234, 1234, {"LINES": "a\nb"})
     before = (container.env / "ssh_host_ed25519_key.pub").read_text()
     assert container.says("bash -lc 'echo \"$LINES\"'") == "a\nb"
+    assert container.ssh("bash -lic pwd; bash -lc pwd").stdout.split() == [WORKDIR, "/home/envd"]
     docker("restart", "--time", "10", container.name)
     assert container.says("id -u") == "1234"
     assert (container.env / "ssh_host_ed25519_key.pub").read_text() == before

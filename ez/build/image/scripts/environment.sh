@@ -26,7 +26,11 @@ main() {
         fi
     done
     mkdir -p "${profile%/*}"
-    printf '%s' "$exports" >"$profile.new"
+    {
+        printf '%s' "$exports"
+        # Whoever logs in to work begins in the repo.
+        printf "case \$-:\$PWD in *i*:\$HOME) cd '%s' ;; esac\n" "$(escape "s/'/'\\\\''/g" "${EZ_WORKDIR:-$HOME}")"
+    } >"$profile.new"
     mv -f "$profile.new" "$profile"
     # Before 8.7 sshd knew no escapes within quotes; there such values are in login shells only.
     write_settings "$plain$assignments" >"$settings.new"

@@ -42,7 +42,7 @@ clone() {
 
 # know_haves: ez's own Git directory has the references of the clone.
 know_haves() {
-    real_git for-each-ref --format='%(objectname) %(refname) %(symref)' | awk 'NF == 2' >"$shadow/packed-refs"
+    real_git for-each-ref --format='%(objectname) %(refname) %(symref)' | awk 'NF == 2 { print $1, $2 }' >"$shadow/packed-refs"
 }
 
 fetch() {
