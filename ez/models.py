@@ -113,6 +113,17 @@ class Access:
     link: str = ""
 
 
+CA_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+)
+"""Variables that name a file of authorities: OpenSSL's, requests', pip's, curl's, Node's and Git's."""
+
+
 @dataclass(frozen=True)
 class Network:
     """What every download has to go through, on the laptop, the computer and in each build step.

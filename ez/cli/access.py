@@ -6,20 +6,24 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ez.cli.session import Session
-from ez.compute.ensure import ensure
 from ez.config import Settings
 from ez.errors import EzError, UsageError
 from ez.events import Sink
 from ez.models import Computer, SshEndpoint
-from ez.ssh.config import SshConfig
-from ez.ssh.host import Host
 from ez.state import EnvironmentRecord
+
+if TYPE_CHECKING:
+    from ez.ssh.config import SshConfig
+    from ez.ssh.host import Host
 
 
 def ssh_config(run: Session) -> SshConfig:
     """The OpenSSH configuration that ez publishes for this person."""
+    from ez.ssh.config import SshConfig
+
     settings = run.settings
     return SshConfig(settings.ssh_config, settings.ssh_config.parent / "ez", environment=settings.environment)
 
@@ -53,6 +57,8 @@ def config_file(settings: Settings) -> Path | None:
 @contextmanager
 def connect(run: Session, name: str) -> Iterator[Host]:
     """The computer of that name, connected while the block lasts."""
+    from ez.compute.ensure import ensure
+
     host = open_computer(run, ensure(name, run.state))
     try:
         yield host

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import traceback
+from importlib import import_module
 
 import typer
 from typer._click.exceptions import ClickException
 
-from ez.cli import compute, config, doctor, env
-from ez.cli.output import say, show_error
-from ez.cli.session import current_log
+from ez.cli.output import current_log, say, show_error
 from ez.errors import EXIT_BUG, EXIT_INTERRUPTED, EzError
 
-app = typer.Typer(
-    name="ez",
-    help="Any Git repo, on any computer, with a GPU if it needs one, open in your editor after one command.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(env.app, name="env")
-app.add_typer(compute.app, name="compute")
-app.add_typer(config.app, name="config")
-app.command("doctor")(doctor.doctor)
+NOUNS = {"env": "ez.cli.env", "compute": "ez.cli.compute", "config": "ez.cli.config"}
+"""The first word of a command line -> the module whose `app` has its commands."""
 
 
-@app.callback(invoke_without_command=True)
+def make_app(first_word: str = "") -> typer.Typer:
+    """The command tree; where the first word is known, no more of it than that word needs."""
+    app = typer.Typer(
+        name="ez",
+        help="Any Git repo, on any computer, with a GPU if it needs one, open in your editor after one command.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(root)
+    for noun in [first_word] if first_word in NOUNS else NOUNS:
+        app.add_typer(import_module(NOUNS[noun]).app, name=noun)
+    if first_word not in NOUNS:
+        app.command("doctor")(import_module("ez.cli.doctor").doctor)
+    return app
+
+
 def root(
     version: bool = typer.Option(False, "--version", "-V", help="Show the version and exit."),
 ) -> None:
@@ -40,7 +46,7 @@ def root(
 def run(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = make_app(arguments[0] if arguments else "")(arguments, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return stop.exit_code

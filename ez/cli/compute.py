@@ -12,7 +12,6 @@ from ez.cli.access import config_file, connect, open_computer, publish_computer,
 from ez.cli.options import ComputerArgument, JsonOption, OldComputerOption, QuietOption, VerboseOption, YesOption
 from ez.cli.output import print_json, print_table, say
 from ez.cli.session import Session, confirm, session
-from ez.compute.ensure import ensure
 from ez.errors import HostKeyError, UsageError
 from ez.models import Computer, LocalEndpoint, SshEndpoint
 from ez.names import check_name
@@ -207,6 +206,8 @@ def ssh(context: typer.Context, name: ComputerArgument = None, old_name: OldComp
     import subprocess
 
     with session("compute-ssh", quiet=True, log=False) as run:
+        from ez.compute.ensure import ensure
+
         computer = ensure(name or old_name or "local", run.state)
         if isinstance(computer.endpoint, LocalEndpoint):
             words = context.args or [run.settings.environment.get("SHELL", "/bin/sh")]
@@ -229,6 +230,8 @@ def delete(
     if chosen is None or chosen in ("local", "."):
         raise UsageError("which computer? `local` is always listed", "ez compute ls")
     with session("compute-delete", json_output=json_output) as run:
+        from ez.compute.ensure import ensure
+
         computer = ensure(chosen, run.state)
         names = [record.name for record in run.state.environments(computer.name)]
         run.stop_progress()

@@ -124,6 +124,30 @@ class RunLog:
         self._file.flush()
 
 
+_log: RunLog | None = None
+
+
+def start_log(directory: Path, command: str) -> RunLog:
+    """Open the transcript of this process's run."""
+    global _log
+    _log = RunLog(directory, command)
+    return _log
+
+
+def current_log(create: str | None = None) -> Path | None:
+    """The run log of this process; `create` names one to make where there is none."""
+    if _log is not None:
+        return _log.path
+    if create is None:
+        return None
+    from ez.config import find_directories
+
+    try:
+        return start_log(find_directories(os.environ).logs, create).path
+    except OSError:
+        return None
+
+
 class PlainSink:
     """Progress as lines, for pipes, logs and CI; `quiet` leaves only warnings."""
 

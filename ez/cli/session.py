@@ -8,13 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ez.cli.output import PlainSink, RunLog, combine, say, wants_colour
-from ez.config import Settings, find_directories, resolve
+from ez.cli.output import PlainSink, combine, say, start_log, wants_colour
+from ez.config import Settings, resolve
 from ez.errors import EzError, UsageError
 from ez.events import Sink
 from ez.state import State
-
-_log: RunLog | None = None
 
 
 @dataclass(frozen=True)
@@ -39,29 +37,14 @@ def session(
     log: bool = True,
 ) -> Iterator[Session]:
     """Open everything that `command` needs, and close it in the end."""
-    global _log
     settings = resolve(project=project)
     with ExitStack() as stack:
         state = stack.enter_context(State(settings.directories.database))
         sink, stop = _make_sink(quiet=quiet, verbose=verbose, json_output=json_output)
         stack.callback(stop)
         if log:
-            _log = RunLog(settings.directories.logs, command)
-            sink = combine(sink, _log)
+            sink = combine(sink, start_log(settings.directories.logs, command))
         yield Session(settings, state, sink, json_output, yes, stop)
-
-
-def current_log(create: str | None = None) -> Path | None:
-    """The run log of this process; `create` names one to make where there is none."""
-    global _log
-    if _log is None and create is not None:
-        import os
-
-        try:
-            _log = RunLog(find_directories(os.environ).logs, create)
-        except OSError:
-            return None
-    return _log.path if _log else None
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:

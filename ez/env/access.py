@@ -64,9 +64,9 @@ def lets_in(context: GoContext, probe: Probe) -> bool:
 
 
 def prepare_home(request: GoRequest, context: GoContext, host: Host) -> None:
-    """Put on the computer what the container reads at each start; public keys and names only. One round trip."""
+    """Put on the computer what the container reads at each start: public keys, names, certificates. One round trip."""
     arguments = [request.name, context.ssh.client_key()[1], git_hosts(request, context), _git_identity(request)]
-    host.script(script("home"), arguments, timeout=30)
+    host.script(script("home"), arguments, input=context.network.ca_bundle.encode(), timeout=30)
 
 
 def _git_identity(request: GoRequest) -> str:

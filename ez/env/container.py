@@ -22,7 +22,7 @@ from ez.env.probe import (
     script,
 )
 from ez.errors import CommandError, ContainerError, UsageError
-from ez.models import Image, Port, Runtime
+from ez.models import CA_VARIABLES, Image, Network, Port, Runtime
 from ez.ssh.host import Host
 
 DEFAULT_SHM_MB = 2048
@@ -35,6 +35,7 @@ HOME_MOUNT = "/etc/ez/env"
 class ContainerSpec:
     """All that a container of ez is made from. `tree` is the work tree and `home` ez's directory for the
     environment, both absolute on the computer; `uid`/`gid` are its login user's; `gpus` 0 for none, -1 for all.
+    `network` are variables for what its programs download, `extra` those of `--env`.
     """
 
     environment: str
@@ -50,6 +51,7 @@ class ContainerSpec:
     shm_mb: int
     repo: str
     ref: str
+    network: tuple[tuple[str, str], ...] = ()
     extra: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -58,8 +60,13 @@ class ContainerSpec:
 
     @property
     def spec(self) -> str:
-        """A digest over everything: a container that carries it needs no work."""
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
+        """A digest over all but `network`: a container that carries it needs no work.
+
+        Another network alone, as on a train, is no reason to end what runs; the next start takes it up.
+        """
+        wanted = asdict(self)
+        del wanted["network"]
+        text = json.dumps(wanted, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -80,6 +87,7 @@ def plan_container(
     gpu_present: bool,
     repo: str,
     ref: str,
+    network: Network,
     extra: Mapping[str, str],
     current: Container | None,
 ) -> ContainerSpec:
@@ -102,8 +110,22 @@ def plan_container(
         shm_mb=runtime.shm_mb or DEFAULT_SHM_MB,
         repo=repo,
         ref=ref,
+        network=tuple(sorted(network_variables(network).items())),
         extra=tuple(sorted(variables.items())),
     )
+
+
+def network_variables(network: Network) -> dict[str, str]:
+    """What programs in the container need to reach the net. The engine shows a container's variables to whoever may
+    use it, so that addresses with a password in them are left out.
+    """
+    proxies = {"http_proxy": network.http_proxy, "https_proxy": network.https_proxy, "no_proxy": network.no_proxy}
+    proxies |= {name.upper(): value for name, value in proxies.items()}
+    open_values = proxies | {"PIP_INDEX_URL": network.pip_index, "PIP_EXTRA_INDEX_URL": network.pip_extra_index}
+    found = {name: value for name, value in open_values.items() if value and "@" not in value}
+    if network.ca_bundle:
+        found |= dict.fromkeys(CA_VARIABLES, f"{HOME_MOUNT}/ca.pem")
+    return found
 
 
 def is_current(spec: ContainerSpec, container: Container | None) -> bool:
@@ -117,7 +139,7 @@ def start(host: Host, spec: ContainerSpec, image: Image, *, force: bool = False)
     Raises ContainerError when the engine refuses it or it ends before it is ready.
     """
     lines = [f"EZ_UID={spec.uid}", f"EZ_GID={spec.gid}", f"EZ_WORKDIR={spec.workdir}"]
-    lines += [f"{key}={value}" for key, value in spec.extra]
+    lines += [f"{key}={value}" for key, value in (*spec.network, *spec.extra)]
     arguments = [spec.name, spec.spec, "force" if force else "keep", *create_arguments(spec), image.reference]
     try:
         result = host.script(script("start"), arguments, input="\n".join([*lines, ""]).encode(), timeout=180)

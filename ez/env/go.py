@@ -218,6 +218,7 @@ def _specify(
         gpu_present=gpu_present,
         repo=request.repo.url or request.repo.path or "",
         ref=request.repo.ref or "",
+        network=context.network,
         extra=dict(request.variables),
         current=current,
     )

@@ -98,7 +98,8 @@ class SshConfig:
         before; `user` logs in with the client key. Of two environments with one name, the last published has the
         short alias.
         """
-        checked_name(name), checked_name(computer)
+        checked_name(name)
+        checked_name(computer)
         entry = EnvironmentEntry(name, computer, user, tuple(attach), tuple(host_keys), forward_agent)
 
         def add(published: _Published) -> _Published:
@@ -203,6 +204,8 @@ class SshConfig:
         with locked(self._lock):
             before = self._read()
             after = change(before)
+            if before == after == _Published():
+                return  # Nothing is published, and nobody's configuration needs to know of it.
             self._close_masters_of(before, after)
             self._write(after)
 

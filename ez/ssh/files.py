@@ -37,11 +37,11 @@ def write_atomic(path: Path, data: bytes, mode: int) -> None:
 
 def private_directory(path: Path) -> None:
     """Make `path` (0700), or make sure that it is a directory of ours that nobody else can write to."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = path.lstat()
-    if path.is_symlink() or status.st_uid != os.geteuid():
+    for directory in (*reversed(path.parents), path):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    if {path.lstat().st_uid, path.stat().st_uid} != {os.geteuid()}:
         raise ConfigError(f"directory belongs to somebody else: `{path}`", f"ls -ld {path}")
-    if status.st_mode & 0o077:
+    if path.stat().st_mode & 0o077:
         path.chmod(0o700)
 
 

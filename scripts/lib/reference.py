@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from ez.cli.app import app
+from ez.cli.app import make_app
 from ez.config import KEYS, PROJECT_FILE
 
 MADE = "<!-- Made by scripts/docs. Do not edit. -->\n"
@@ -20,7 +20,7 @@ def pages() -> dict[str, str]:
 
 def commands_page() -> str:
     # Typer gives no public types for what it makes of an app.
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(make_app())
     sections = [section for path, command in walk(root, "ez") for section in command_section(path, command)]
     return MADE + "\n".join(["# Commands", "", *sections])
 

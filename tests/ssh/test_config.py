@@ -185,12 +185,26 @@ def test_the_persons_file_keeps_every_byte(config: SshConfig, home: Path, before
 
 def test_a_file_that_was_not_there_is_private_and_goes_again(config: SshConfig, home: Path) -> None:
     config.publish_environment("hello", user="envd", attach=["true"], host_keys=(KEY,))
-    for path in (home / ".ssh" / "config", *(home / ".ssh" / "ez").iterdir()):
+    for path in (home / ".ssh", home / ".ssh" / "config", *(home / ".ssh" / "ez").iterdir()):
         expected = 0o700 if path.is_dir() else 0o600
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
     config.reset()
     assert list((home / ".ssh").iterdir()) == []
     config.reset()
+
+
+def test_withdrawing_what_was_never_published_touches_nothing(config: SshConfig, home: Path) -> None:
+    config.withdraw_environment("hello")
+    config.withdraw_computer("box")
+    assert not (home / ".ssh" / "config").exists()
+
+
+def test_a_directory_of_somebody_else_is_not_used(config: SshConfig, home: Path) -> None:
+    theirs = home / ".ssh" / "ez"
+    theirs.mkdir(parents=True)
+    os.chown(theirs, 65534, 65534)
+    with pytest.raises(ConfigError, match="somebody else"):
+        config.client_key()
 
 
 def test_a_symbolic_link_is_written_through(config: SshConfig, home: Path) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ez.build.graph import CopyAction, Files, MkFileAction, SecretMount, State, walk
 from ez.build.llb.steps import Surroundings
-from ez.models import Network
+from ez.models import CA_VARIABLES, Network
 
 _DIRECTORY = "/dev/shm/ez"
 _CA = f"{_DIRECTORY}/ca.pem"
@@ -24,14 +24,6 @@ _APT = f"{_DIRECTORY}/apt.conf"
 _APT_SOURCES = f"{_DIRECTORY}/sources.list"
 _COVER = "# a mirror stands in for these sources during the build\n"
 """Not empty: engines leave out the mount of an empty secret."""
-_CA_VARIABLES = (
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "PIP_CERT",
-    "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
-    "GIT_SSL_CAINFO",
-)
 
 OS_RELEASE = "/etc/os-release"
 OWN_SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list.d/ubuntu.sources")
@@ -65,7 +57,7 @@ def around_steps(network: Network, state: State, reference: str, base: BaseFiles
     env: list[tuple[str, str]] = []
     if network.ca_bundle:
         files[_CA] = network.ca_bundle
-        env += [(name, _CA) for name in _CA_VARIABLES]
+        env += [(name, _CA) for name in CA_VARIABLES]
     if (pip := pip_config(network)) and not any(posixpath.basename(path) == "pip.conf" for path in written):
         files[_PIP] = pip
         env.append(("PIP_CONFIG_FILE", _PIP))

@@ -1,5 +1,5 @@
 # Write what the environment's container reads at each start: $1 environment, $2 public keys that may log in (added
-# to those that are there), $3 known_hosts lines, $4 Git configuration.
+# to those that are there), $3 known_hosts lines, $4 Git configuration. Standard input are the authorities to trust.
 set -eu
 umask 077
 directory=$HOME/ez/.ez/$1
@@ -10,6 +10,7 @@ printf '%s\n' "$2" | while IFS= read -r key; do
     [ -z "$key" ] || grep -qxF -e "$key" "$directory/authorized_keys" || printf '%s\n' "$key" >>"$directory/authorized_keys"
 done
 chmod 644 "$directory/authorized_keys"
+cat >"$directory/ca.pem.new.$$" && chmod 644 "$directory/ca.pem.new.$$" && mv -f "$directory/ca.pem.new.$$" "$directory/ca.pem"
 write "$directory/known_hosts" "$3"
 write "$directory/gitconfig" "$4"
 chmod 755 "$directory" "$directory/log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -77,7 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             pass
         if self.server.cut_after is not None and len(content) > self.server.cut_after:
-            self.connection.close()
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 class GitHttpServer(ThreadingHTTPServer):

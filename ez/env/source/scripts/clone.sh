@@ -116,14 +116,13 @@ fetch_commit() {
 is_clean() {
     rm -f "$shadow/index"
     [ ! -e "$real/index" ] || cp -p "$real/index" "$shadow/index"
-    shadow_git update-index -q --ignore-submodules --refresh >/dev/null &&
-        shadow_git diff-index --cached --quiet --ignore-submodules=dirty "${commit:-$empty_tree}" --
+    ! is_edited && shadow_git diff-index --cached --quiet --ignore-submodules=dirty "${commit:-$empty_tree}" --
 }
 
 # Commits that no name leads to would be out of sight after a switch.
 leaves_commits_behind() {
     [ -z "$head" ] && [ -n "$commit" ] &&
-        [ -n "$(real_git rev-list --max-count=1 "$commit" --not --branches --remotes --tags)" ]
+        [ -n "$(real_git rev-list --max-count=1 "$commit" --not --branches --remotes --tags '--glob=refs/ez/*')" ]
 }
 
 # moved_names: what the repo has moved, as lines: name, new, old. Tags that are here stay.
@@ -146,10 +145,9 @@ plan_move() {
     (
         cd "$meta/pending.new"
         cp "$work/refs" refs
-        if [ -n "$to_head" ]; then
-            old=$(commit_of real_git "$to_head")
-            printf '%s %s %s\n' "$to_head" "$to_commit" "${old:-$(printf %s "$to_commit" | tr 0-9a-f 0)}" >>refs
-        fi
+        name=${to_head:-refs/ez/at}
+        old=$(commit_of real_git "$name")
+        printf '%s %s %s\n' "$name" "$to_commit" "${old:-$(printf %s "$to_commit" | tr 0-9a-f 0)}" >>refs
         printf '%s\n' "${to_head:-$to_commit}" >head
         printf '%s\n' "$before" >base
         printf '%s\n' "$after" | tee target >index

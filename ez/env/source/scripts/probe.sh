@@ -23,7 +23,7 @@ fi
 rm -f "$work/index.now"
 [ ! -e "$real/index" ] || cp -p "$real/index" "$work/index.now"
 say index "$(index_git "$work/index.now" write-tree 2>/dev/null || echo unmerged)"
-if [ -e "$meta/state" ] && ! shadow_git update-index -q --ignore-submodules --refresh >/dev/null; then
+if [ -e "$meta/state" ] && is_edited; then
     say edited yes
 fi
 if [ -e "$work/wanted" ]; then

@@ -20,7 +20,7 @@ if [ -e "$work/write" ]; then
     fi
     index_git "$work/target.index" read-tree "$target"
     index_git "$work/target.index" checkout-index -q -u -z --stdin <"$work/write" || :
-    index_git "$work/target.index" update-index -q --ignore-submodules --refresh >/dev/null || :
+    refresh "$work/target.index"
     mv -f "$work/target.index" "$shadow/index"
 fi
 finish

@@ -1,12 +1,20 @@
 # Moving a work tree from one state to another, so that it can be killed anywhere and taken up again.
 # `pending` holds the plan: trees `base` and `target`, `index` (a tree), `head`, `refs` (lines: name, new, old).
 
+# is_edited: whether tracked files differ from ez's index of them.
+is_edited() {
+    refresh "$shadow/index"
+    ! shadow_git diff-files --quiet --ignore-submodules
+}
+
+refresh() { index_git "$1" update-index -q --ignore-submodules --refresh >/dev/null 2>&1 || :; }
+
 # rehearse BASE TARGET: false where files that only this computer has would be lost; `conflict` then says which.
 rehearse() {
     if [ ! -e "$shadow/index" ]; then
         shadow_git read-tree "$1"
     fi
-    shadow_git update-index -q --ignore-submodules --refresh >/dev/null || :
+    refresh "$shadow/index"
     shadow_git diff-tree -r -z --no-renames --name-only --diff-filter=A "$1" "$2" >"$work/added"
     : >"$work/lost"
     if [ -s "$work/added" ]; then
@@ -121,8 +129,8 @@ say_pending() {
     fi
     say pending half
     index_git "$work/target.index" read-tree "$target"
-    index_git "$work/target.index" update-index -q --ignore-submodules --refresh >/dev/null || :
-    shadow_git update-index -q --ignore-submodules --refresh >/dev/null || :
+    refresh "$work/target.index"
+    refresh "$shadow/index"
     printf 'list wanted\0'
     shadow_git diff-tree -r -z --no-renames --name-status "$base" "$target"
     printf '\0list not-base\0'
