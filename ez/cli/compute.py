@@ -119,11 +119,11 @@ def _confirmed_keys(run: Session, endpoint: SshEndpoint, wanted: str | None, *, 
 @app.command()
 def ls(json_output: JsonOption = False) -> None:
     """List computers; at once, from the index."""
-    from ez.providers.registry import computers
+    from ez.compute.ensure import all_computers
 
     with session("compute-ls", json_output=json_output, log=False) as run:
         shown = []
-        for computer in computers(run.state):
+        for computer in all_computers(run.state):
             names = tuple(record.name for record in run.state.environments(computer.name))
             shown.append(ShownComputer(computer.name, computer.provider, _place(computer), names))
         run.stop_progress()

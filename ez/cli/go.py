@@ -13,8 +13,9 @@ from ez.cli.output import print_json, say
 from ez.cli.session import Session, confirm, session
 from ez.config import Settings
 from ez.env.editors import choose, launch
-from ez.env.go import GoContext, GoRequest, GoResult, go
+from ez.env.go import GoResult, go
 from ez.env.reference import parse_reference
+from ez.env.request import GoContext, GoRequest
 from ez.errors import UsageError
 from ez.models import Access
 

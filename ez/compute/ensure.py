@@ -20,8 +20,13 @@ def ensure(name: str, state: State) -> Computer:
     for provider in registry.all_providers(state):
         if found := provider.find(name):
             return found
-    known = [computer.name for computer in registry.computers(state)]
+    known = [computer.name for computer in all_computers(state)]
     raise EzError(f"no such computer: `{name}`{_similar(name, known)}", f"ez compute add {shown(name)} USER@HOST")
+
+
+def all_computers(state: State) -> list[Computer]:
+    """Every computer that ez knows; this one comes first."""
+    return registry.computers(state)
 
 
 def _similar(name: str, known: list[str]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ez.build.definition import Definition
 from ez.env.container import ATTACH, container_name
 from ez.env.probe import Probe, script
 from ez.env.reference import ssh_address
+from ez.env.request import GoContext, GoRequest
 from ez.env.source import Source
 from ez.env.source.git import git, text
 from ez.errors import ContainerError, UsageError
@@ -17,9 +17,6 @@ from ez.ssh.host import Host
 from ez.ssh.hostkeys import known_hosts_lines_for
 from ez.ssh.resolve import resolve
 from ez.state import EnvironmentRecord
-
-if TYPE_CHECKING:
-    from ez.env.go import GoContext, GoRequest
 
 
 def cache_directory(context: GoContext, computer: str, environment: str) -> Path:

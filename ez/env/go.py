@@ -7,57 +7,22 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.compute.ensure import ensure
 from ez.compute.facts import Facts, facts
 from ez.compute.prepare import Ready, prepare
-from ez.config import Settings
 from ez.env import access, container
 from ez.env.evaluate import check_early, evaluate, remember, remembered
 from ez.env.lock import environment_lock
 from ez.env.probe import Container, Probe, parse_probe, script
+from ez.env.request import GoContext, GoRequest
 from ez.env.source import Source, bring
 from ez.errors import EzError
-from ez.events import Notice, Sink, step
-from ez.models import Access, Computer, Image, Network, RepoRef
-from ez.ssh.config import SshConfig
+from ez.events import Notice, step
+from ez.models import Access, Computer, Image
 from ez.ssh.host import Host
-from ez.state import State
-
-
-@dataclass(frozen=True)
-class GoRequest:
-    """What the person asked for. `variables` are those of `--env`; `entry` is `FILE[:FUNC]`."""
-
-    repo: RepoRef
-    computer: str
-    entry: str = "build.envd:build"
-    variables: tuple[tuple[str, str], ...] = ()
-    agent: bool = True
-    rebuild: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.repo.name
-
-
-@dataclass(frozen=True)
-class GoContext:
-    """What the line works with. `connect` opens a computer; `confirm` asks the person and raises when refused;
-    `config_file` is the OpenSSH configuration where it is not the default one."""
-
-    settings: Settings
-    network: Network
-    state: State
-    sink: Sink
-    ssh: SshConfig
-    config_file: Path | None
-    connect: Callable[[Computer], Host]
-    confirm: Callable[[str], None]
 
 
 @dataclass(frozen=True)

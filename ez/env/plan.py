@@ -11,8 +11,9 @@ from ez.compute.ensure import ensure
 from ez.compute.facts import Facts
 from ez.compute.plan import plan
 from ez.env.evaluate import check_early
-from ez.env.go import GoContext, GoRequest, connect, image_reference, look
+from ez.env.go import connect, image_reference, look
 from ez.env.probe import Probe
+from ez.env.request import GoContext, GoRequest
 from ez.ssh.host import Host
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
+from ez.compute.ensure import all_computers
 from ez.env.manage import on_computer
 from ez.env.probe import LABEL_REF, LABEL_REPO, LABEL_TREE, LABEL_WORKDIR, Container, Probe
 from ez.errors import EzError
 from ez.events import Notice, Sink
-from ez.providers.registry import all_providers
 from ez.ssh.host import Host
 from ez.state import EnvironmentRecord, State
 
@@ -21,7 +21,7 @@ def refresh(
     state: State, connect: Callable[[str], AbstractContextManager[Host]], computer: str | None, sink: Sink
 ) -> None:
     """Ask `computer`, or all of them; one that cannot be asked is told of and keeps its records."""
-    names = [item.name for provider in all_providers(state) for item in provider.list()]
+    names = [item.name for item in all_computers(state)]
     for name in [computer] if computer else names:
         with _told(name, sink), connect(name) as host:
             _update(state, name, on_computer(host))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -120,8 +121,6 @@ def test_a_computer_that_is_not_there(connect: Connect, server: Sshd, host: str)
 
 
 def test_a_port_where_nobody_speaks_ssh(connect: Connect, server: Sshd) -> None:
-    import socket
-
     with socket.create_server((ADDRESS, 0)) as silent:
         endpoint = replace(server.endpoint, port=silent.getsockname()[1])
         with pytest.raises(HostUnreachableError):

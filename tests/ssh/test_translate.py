@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from pathlib import Path
 
 import paramiko
 import pytest
@@ -69,18 +68,3 @@ def test_subclasses_and_phases(
         raise error
     with pytest.raises(when_connected), connected("box"):
         raise error
-
-
-def test_git_servers_are_known(tmp_path: Path) -> None:
-    from ez.ssh.hostkeys import fingerprint, known_hosts_lines_for, published_host_keys
-    from tests.ssh.conftest import ENVIRONMENT
-
-    notes = (Path(__file__).parents[2] / "ez/ssh/published_host_keys").read_text()
-    for host in ("github.com", "gitlab.com", "bitbucket.org"):
-        (key,) = published_host_keys(host)
-        assert fingerprint(key) in notes
-        assert known_hosts_lines_for(host, 22, [], environment=ENVIRONMENT) == (f"{host} {key}",)
-    own = tmp_path / "known_hosts"
-    own.write_text(f"git.example,192.0.2.1 {key}\n[git.example]:2222 {key}\n")
-    assert known_hosts_lines_for("git.example", 2222, [own], environment=ENVIRONMENT) == (f"[git.example]:2222 {key}",)
-    assert known_hosts_lines_for("github.com", 2222, [own], environment=ENVIRONMENT) == ()

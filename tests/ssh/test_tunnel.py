@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from ez.errors import HostError
 from ez.events import CommandRun, Event
+from ez.models import SshEndpoint
 from ez.ssh.host import Host
 from ez.ssh.remote import SshHost
 from tests.ssh.conftest import Sshd, make_key, public_half
@@ -194,8 +196,6 @@ def test_a_private_repo_is_cloned_with_the_forwarded_agent(server: Sshd, connect
 
 
 def test_a_testbed_computer_is_driven(ready: TestComputer, connect: Connect) -> None:
-    from ez.models import SshEndpoint
-
     endpoint = SshEndpoint(ready.host, ready.port, ready.user, str(ready.identity_file), (ready.host_key,))
     box = connect(endpoint)
     assert isinstance(box, SshHost)
@@ -207,8 +207,6 @@ def test_a_testbed_computer_is_driven(ready: TestComputer, connect: Connect) -> 
         body = read_all(stream).partition(b"\r\n\r\n")[2]
     assert json.loads(body)["Os"] == "linux"
     nap = "31536000.25"
-    from ez.errors import HostError
-
     with pytest.raises(HostError, match="longer than"):
         box.run(["sleep", nap], timeout=0.5)
     wait_until(lambda: box.run(["pgrep", "-fx", f"sleep {nap}"], check=False).exit_code == 1, "sleep is gone", 20)

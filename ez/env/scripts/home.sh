@@ -5,6 +5,8 @@ umask 077
 directory=$HOME/ez/.ez/$1
 mkdir -p "$directory/log"
 write() { printf '%s\n' "$2" >"$1.new.$$" && chmod 644 "$1.new.$$" && mv -f "$1.new.$$" "$1"; }
+# What runs in the container may write here: a link that it made must lead nowhere.
+[ ! -L "$directory/authorized_keys" ] || rm -f "$directory/authorized_keys"
 touch "$directory/authorized_keys"
 printf '%s\n' "$2" | while IFS= read -r key; do
     [ -z "$key" ] || grep -qxF -e "$key" "$directory/authorized_keys" || printf '%s\n' "$key" >>"$directory/authorized_keys"

@@ -69,9 +69,11 @@ def _call(host: Host, request: Request, env: str, files: Mapping[str, Content], 
         "known_hosts": request.known_hosts.encode(),
         "proxies": "".join(f"{key}={value}\n" for key, value in proxies.items() if value).encode(),
     }
-    reply = call(host, "clone", args, contents, sink, agent=request.agent)
+    secret = "@" in network.http_proxy + network.https_proxy
+    reply = call(host, "clone", args, contents, sink, agent=request.agent, secret=secret)
     if "need" in reply.values:
-        reply = call(host, "clone", args, {**contents, "authorities": bundle}, sink, agent=request.agent)
+        contents["authorities"] = bundle
+        reply = call(host, "clone", args, contents, sink, agent=request.agent, secret=secret)
     if "need" in reply.values:
         raise SourceError(f"certificates cannot be kept on `{host.name}`", "run the same line again")
     return reply

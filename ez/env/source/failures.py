@@ -85,7 +85,7 @@ MEANINGS = (
         "install it there: {ssh}`sudo apt-get install -y openssh-client`",
     ),
     Meaning(
-        r"(?:tar|flock|awk|xargs|find|sha256sum|sort): not found",
+        r"(?:tar|gzip|base64|awk|xargs|find|sha256sum|sort): not found",
         "a tool that ez needs is not on `{host}`: {line}",
         "install it there: {ssh}`sudo apt-get install -y tar coreutils findutils`",
     ),

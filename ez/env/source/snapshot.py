@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ez.env.source.wire import Reply, call, nul_list, program
+from ez.env.source.wire import Reply, call, nul_list, run
 from ez.errors import SourceError
 from ez.events import Sink
 from ez.names import shown
@@ -174,10 +174,7 @@ def _is_there(path: Path, entry: Entry, note: list[object] | None) -> bool:
 
 
 def _receive(host: Host, env: str, files: Mapping[str, Entry], directory: Path) -> None:
-    from ez.env.source.wire import parcel
-
-    names = nul_list(f"./{path}" for path in files)
-    result = host.script(program("fetch"), [env], input=parcel({"send": names}), check=False)
+    result = run(host, "fetch", [env], {"send": nul_list(f"./{path}" for path in files)})
     left = dict(files)
     try:
         with tarfile.open(fileobj=io.BytesIO(result.stdout), mode="r:gz") as archive:

@@ -1,4 +1,4 @@
-"""How ez and its source scripts talk: a tar file goes in, records come out, one call is one round trip.
+"""How ez and its source scripts talk: a tar file goes in, records come out.
 
 A record is `key value` and a NUL. After `list NAME` come bare records until an empty one. Paths are bytes on both
 sides; here they are text with surrogate escapes, as everywhere in Python.
@@ -6,8 +6,10 @@ sides; here they are text with surrogate escapes, as everywhere in Python.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +24,9 @@ STEP = "source"
 
 _BLOCK = 512
 _CHUNK = 1 << 20
+_SMALL = 24 << 10
+"""Bytes of a parcel that may go as an argument. Linux takes arguments of 128 KiB (MAX_ARG_STRLEN), the whole command
+line that sshd hands to the login shell being one."""
 
 Content = bytes | Path
 
@@ -59,15 +64,19 @@ def call(
     sink: Sink,
     *,
     agent: bool = False,
+    secret: bool = False,
 ) -> Reply:
-    """Run `scripts/<script>.sh` on `host` with `contents` as files. Raises SourceError for what it could not do."""
+    """Run `scripts/<script>.sh` on `host` with `contents` as files; `secret` keeps those off the command line.
+
+    Raises SourceError for what the script could not do.
+    """
 
     def show(line: str) -> None:
         text = line.rpartition("\r")[2].strip()
         if text and "\0" not in text:
             sink(Output(STEP, text))
 
-    result = host.script(program(script), args, input=parcel(contents), check=False, agent=agent, on_line=show)
+    result = run(host, script, args, contents, agent=agent, secret=secret, on_line=show)
     reply = parse(result)
     if "failed" in reply.values:
         raise said(reply.values["failed"], reply.values.get("detail", ""), host.name, result)
@@ -75,6 +84,26 @@ def call(
         raise failure(result, host.name)
     reply.value("done")
     return reply
+
+
+def run(
+    host: Host,
+    script: str,
+    args: Sequence[str],
+    contents: Mapping[str, Content],
+    *,
+    agent: bool = False,
+    secret: bool = False,
+    on_line: Callable[[str], None] | None = None,
+) -> Result:
+    """The plain result of a script. A small parcel goes as an argument: stdin would cost a round trip more."""
+    small = b""
+    if not secret and sum(map(_size, contents.values())) <= _SMALL:
+        small = base64.b64encode(gzip.compress(b"".join(parcel(contents)), mtime=0))
+    on_stdin = None if small else parcel(contents)
+    return host.script(
+        program(script), [small.decode(), *args], input=on_stdin, check=False, agent=agent, on_line=on_line
+    )
 
 
 def program(name: str) -> str:
@@ -108,7 +137,7 @@ def parse(result: Result) -> Reply:
 def parcel(contents: Mapping[str, Content]) -> Iterator[bytes]:
     """A tar file, made while it is read; a Path stands for a file's contents."""
     for name, content in contents.items():
-        size = content.stat().st_size if isinstance(content, Path) else len(content)
+        size = _size(content)
         header = tarfile.TarInfo(name)
         header.size, header.mode = size, 0o600
         yield header.tobuf(tarfile.PAX_FORMAT)
@@ -126,6 +155,10 @@ def _continued(current: list[str], text: str) -> list[str] | None:
         return None
     current.append(text)
     return current
+
+
+def _size(content: Content) -> int:
+    return content.stat().st_size if isinstance(content, Path) else len(content)
 
 
 def _chunks(content: Content) -> Iterator[bytes]:

@@ -44,7 +44,7 @@ class Box(LocalHost):
     ) -> Result:
         self.scripts += 1
         data = input if isinstance(input, bytes) or input is None else b"".join(input)
-        self.sent += len(data or b"")
+        self.sent += len(data or b"") + sum(map(len, args))
         return super().script(text, args, input=data, check=check, timeout=timeout, agent=agent, on_line=on_line)
 
 
@@ -130,8 +130,12 @@ def killing_git(folder: Path, call: int) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "count").write_text("0")
     shim.write_text(f"""#!/bin/sh
+exec 8<'{folder}'
+flock 8
 count=$(($(cat '{folder}/count') + 1))
 echo "$count" >'{folder}/count'
+flock -u 8
+exec 8<&-
 [ "$count" -ne {call} ] || kill -9 0
 PATH='{os.environ["PATH"]}' exec git "$@"
 """)

@@ -1,4 +1,6 @@
 set -eu
+parcel=$1
+shift
 export LC_ALL=C LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_ASKPASS=false SSH_ASKPASS_REQUIRE=never GIT_OPTIONAL_LOCKS=0
 export GIT_ALLOW_PROTOCOL=none GIT_COMMITTER_NAME=ez GIT_COMMITTER_EMAIL=ez@localhost
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_COMMON_DIR \
@@ -41,7 +43,11 @@ lock() {
     fi
     rm -rf "$work"
     mkdir "$work"
-    tar -x -f - -C "$work"
+    if [ -n "$parcel" ]; then
+        printf %s "$parcel" | base64 -d | tar -x -z -f - -C "$work"
+    else
+        tar -x -f - -C "$work"
+    fi
 }
 
 # Whether the work tree is there; what stands in its place and is not ez's is never touched.
