@@ -27,7 +27,8 @@ HELLO = EnvironmentRecord(
     workdir="/home/envd/hello",
     host_path="/home/me/ez/hello",
     ports=(Port(8888, 32768, "jupyter"), Port(22)),
-    status="running", commands=(("test", "make test"),),
+    status="running",
+    commands=(("test", "make test"),),
 )
 
 
@@ -38,8 +39,9 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_is_saved_is_read_again(path: Path) -> None:
     with State(path) as state:
-        assert state.computers() == state.environments() == ()
-        assert state.computer("box") is state.environment("hello") is None
+        assert (state.computers(), state.environments()) == ((), ())
+        assert state.computer("box") is None
+        assert state.environment("hello") is None
         state.save_computer(BOX)
         state.save_computer(Computer("home", "local", LocalEndpoint()))
         saved = state.save_environment(HELLO)
@@ -82,14 +84,14 @@ def test_forgetting_a_computer_forgets_its_environments(path: Path) -> None:
         state.save_environment(HELLO)
         state.delete_computer("box")
         state.delete_computer("box")
-        assert state.computers() == state.environments() == ()
+        assert (state.computers(), state.environments()) == ((), ())
 
 
 def test_a_block_that_fails_changes_nothing(path: Path) -> None:
     with State(path) as state:
         with pytest.raises(ZeroDivisionError):
             save_and_fail(state)
-        assert state.computers() == state.environments() == ()
+        assert (state.computers(), state.environments()) == ((), ())
 
 
 def save_and_fail(state: State) -> None:
@@ -187,7 +189,7 @@ def write_many(path: Path, name: str, count: int) -> None:
     for number in range(count):
         with State(path) as state, state.transaction():
             seen = state.environment("shared", "local") or EnvironmentRecord("shared", "local", status="0")
-            state.save_environment(replace(seen, status=str(int(seen.result) + 1)))
+            state.save_environment(replace(seen, status=str(int(seen.status) + 1)))
             state.save_environment(EnvironmentRecord(f"{name}-{number}", "local"))
 
 

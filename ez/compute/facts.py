@@ -37,6 +37,7 @@ class Engine:
 
     `state`: `user` (the login user reaches it), `sudo` (only root does), `denied` (it runs and refuses the user, and
     root cannot be asked), `stopped`, `silent` (no answer in 15 s), `headless` (there, but no client), `absent`.
+    `mirrors` are the registries that it asks before Docker Hub.
     `settings` is the text of its daemon.json, empty without one, None where it cannot be read.
     `kind` of the client: `docker`, `podman` (its shim), `snap`, or empty without one. `socket` is the engine's unix
     socket there, empty when the client talks to another machine's. `store`: `containerd`, `classic`, empty if unknown.
@@ -52,6 +53,7 @@ class Engine:
     root: str
     runtimes: tuple[str, ...]
     rootless: bool
+    mirrors: tuple[str, ...]
     daemon: bool
     settings: str | None
 
@@ -264,8 +266,8 @@ def _extra(result: Result, word: str) -> tuple[str, int]:
 
 
 def _engine(reader: _Reader) -> Engine:
-    fields = (reader.text("docker.info").split("|") + [""] * 6)[:6]
-    version, driver, root, status, runtimes, security = fields
+    fields = (reader.text("docker.info").split("|") + [""] * 7)[:7]
+    version, driver, root, status, runtimes, security, mirrors = fields
     client = reader.text("docker.client")
     address = reader.text("docker.host") or "unix:///var/run/docker.sock"
     return Engine(
@@ -279,6 +281,7 @@ def _engine(reader: _Reader) -> Engine:
         root=root,
         runtimes=tuple(runtimes.split()),
         rootless="rootless" in security,
+        mirrors=tuple(mirrors.split()),
         daemon=reader.flag("docker.daemon"),
         settings=_decoded(reader.text("docker.config")),
     )

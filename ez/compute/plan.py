@@ -9,6 +9,7 @@ from ez.compute.downloads import engine_settings, package_settings, proxy_settin
 from ez.compute.facts import Facts
 from ez.errors import PrepareError
 from ez.models import Network
+from ez.ssh.config_text import computer_alias
 
 OLDEST_ENGINE = (20, 10)
 """The first release whose BuildKit ez can drive; Debian 11 and 12 bring it."""
@@ -70,7 +71,7 @@ def warnings(facts: Facts) -> tuple[str, ...]:
 
 def on(facts: Facts, command: str) -> str:
     """A command line to type here that runs `command` on the computer of `facts`, with a terminal for questions."""
-    return command if facts.computer == "local" else f"ssh -t ez-{facts.computer} {shlex.quote(command)}"
+    return command if facts.computer == "local" else f"ssh -t {computer_alias(facts.computer)} {shlex.quote(command)}"
 
 
 def gigabytes(size: int) -> str:

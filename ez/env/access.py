@@ -61,7 +61,7 @@ def lets_in(context: GoContext, probe: Probe) -> bool:
 
 
 def prepare_home(request: GoRequest, context: GoContext, host: Host) -> None:
-    """Put on the computer what the container reads at each start: public keys, names, certificates. One round trip."""
+    """Put on the computer what the container reads at each start: public keys, names, certificates. Two round trips."""
     arguments = [request.name, context.ssh.client_key()[1], git_hosts(request, context), _git_identity(request)]
     host.script(script("home"), arguments, input=context.network.ca_bundle.encode(), timeout=30)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -126,7 +125,7 @@ def _computer(settings: Settings, computer: Computer, connect: Callable[[Compute
             yield from _links(computer, "")
         found = facts(host)
         yield from _machine(settings, found)
-        yield from _downloads(settings, found, host)
+        yield from _downloads(found, host)
     except HostError as error:
         yield Check("facts", f"`{computer.name}` answers", "failed", error.message, error.hint or _again(computer))
     finally:
@@ -239,33 +238,30 @@ def _gpu(found: Facts) -> Check:
     return Check("gpu", "GPU", "ok", f"{names}, driver {found.nvidia.driver}" if found.nvidia.driver else names)
 
 
-def _downloads(settings: Settings, found: Facts, host: Host) -> Iterator[Check]:
+def _downloads(found: Facts, host: Host) -> Iterator[Check]:
     """The registry that the engine asks first, and whether its certificate is trusted there."""
-    url = f"{(_mirrors(found) or [PUBLIC_REGISTRY])[0].rstrip('/')}/v2/"
-    answer = reach(host, [url])[url]
-    where = urlsplit(url).netloc
-    if answer == "untrusted":
-        yield Check("registry", "registry", "ok", where)
-        fix = f"ez config set network.ca_bundle FILE, then: ez compute prepare {found.computer}"
-        yield Check("authorities", "certificates", "failed", f"the certificate of {where} is not trusted there", fix)
-    elif answer == "unreachable":
-        fix = "ez config set mirrors.registry URL"
-        yield Check("registry", "registry", "warning", f"{where} cannot be reached from there within 5 s", fix)
+    mirrors = [mirror for mirror in found.engine.mirrors if re.match(r"https?://[\w.-]", mirror)]
+    url = f"{(mirrors or [PUBLIC_REGISTRY])[0].rstrip('/')}/v2/"
+    answer, where = reach(host, [url])[url], urlsplit(url).netloc
+    if answer == "unreachable":
+        yield Check("registry", "registry", "warning", f"{where} does not answer there", _mirror_fix(found))
     elif answer == "unknown":
         yield Check("registry", "registry", "warning", "nothing there can ask", on(found, "sudo apt-get install curl"))
     else:
         yield Check("registry", "registry", "ok", where)
-        if url.startswith("https:"):
-            yield Check("authorities", "certificates", "ok", f"the certificate of {where} is trusted there")
+    if answer == "untrusted":
+        fix = on(found, "sudo update-ca-certificates && sudo systemctl restart docker")
+        fix = f"copy your authority to /usr/local/share/ca-certificates/ there, then: {fix}"
+        yield Check("authorities", "certificates", "failed", f"the certificate of {where} is not trusted there", fix)
+    elif answer == "reached" and url.startswith("https:"):
+        yield Check("authorities", "certificates", "ok", f"the certificate of {where} is trusted there")
 
 
-def _mirrors(found: Facts) -> list[str]:
-    try:
-        mirrors = json.loads(found.engine.settings or "{}").get("registry-mirrors", [])
-    except (ValueError, AttributeError):
-        return []
-    urls = [mirror for mirror in mirrors if isinstance(mirror, str)] if isinstance(mirrors, list) else []
-    return [url for url in urls if re.match(r"https?://[\w.-]", url)]
+def _mirror_fix(found: Facts) -> str:
+    """ez gives its mirror to engines that it installs; others are their owner's."""
+    if found.engine.state == "absent":
+        return "ez config set mirrors.registry URL"
+    return f"name a mirror under `registry-mirrors` in /etc/docker/daemon.json of `{found.computer}`"
 
 
 def _run(settings: Settings, *command: str) -> subprocess.CompletedProcess[str] | None:

@@ -22,7 +22,7 @@ _SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:\[\]]+|\[[0-9A-Fa-f:.]+
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?|\[?[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*\]?")
 _TOKEN = re.compile(r"gh[pousr]_|github_pat_|glpat-|oauth2|x-token-auth|x-access-token|[A-Za-z0-9_-]{33,}")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
 _BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
 
 
@@ -140,11 +140,6 @@ def check_ref(ref: str) -> str:
     return ref
 
 
-def is_commit(ref: str) -> bool:
-    """Whether `ref` may be the (shortened) id of a commit."""
-    return _COMMIT.fullmatch(ref) is not None
-
-
 def _check_text(text: str) -> None:
     if len(text) > LONGEST_ADDRESS:
         raise UsageError(f"a repo of {len(text)} characters: `{shown(text)}`", _FORMS)
@@ -171,7 +166,7 @@ def _url(text: str, github_over_ssh: bool) -> str | None:
     if _GITHUB.fullmatch(text):
         path = text.removesuffix(".git")
         return f"git@github.com:{path}.git" if github_over_ssh else f"https://github.com/{path}.git"
-    if "::" in text.partition("/")[0]:
+    if _HELPER.match(text):
         raise UsageError(f"a transport that runs a program: `{shown(text)}`", _FORMS)
     if _SCHEME.match(text) or (_SCP.fullmatch(text) and "/" not in text.partition(":")[0]):
         parse_address(text)

@@ -59,7 +59,7 @@ def test_engine_of_this_computer(home: Path, engine: Path) -> None:
 
 
 def test_values() -> None:
-    info = "29.0.1|overlayfs|/data|[[driver-type io.containerd.snapshotter.v1]]|nvidia runc |[name=rootless]"
+    info = "29.0.1|overlayfs|/data|[[driver-type io.containerd.snapshotter.v1]]|nvidia runc |[name=rootless]|http://mirror/ "
     found = told(
         docker__info=info,
         docker__engine="user",
@@ -72,7 +72,7 @@ def test_values() -> None:
     )
     assert (found.engine.store, found.engine.rootless, found.engine.kind) == ("containerd", True, "snap")
     assert (found.engine.socket, found.engine.settings) == ("/run/user/1000/docker.sock", None)
-    assert found.engine.runtimes == ("nvidia", "runc")
+    assert (found.engine.runtimes, found.engine.mirrors) == (("nvidia", "runc"), ("http://mirror/",))
     assert found.disk.images == 40_000_000_000
     assert found.gpus == (Gpu("0000:00:1e.0", "10de", "2330"), Gpu("0000:00:1f.0", "1002", "73a1"))
     assert found.clock_skew == 120

@@ -27,7 +27,9 @@ FULL_LINE = ("git", "engine", "start", "group")
 HOLDER = """
     use Fcntl;
     open(my $lock, '>>', '/var/lib/dpkg/lock-frontend') or die;
-    fcntl($lock, F_SETLKW, pack('s s x4 q q i', F_WRLCK, 0, 0, 0, 0)) or die;
+    my $whole_file = pack('s s x4 q q i', F_WRLCK, 0, 0, 0, 0);
+    fcntl($lock, F_SETLKW, $whole_file) or die;
+    open(my $sign, '>', '/run/holder/held');
     select(undef, undef, undef, 0.1) until -e '/run/holder/go';
 """
 
@@ -106,11 +108,11 @@ def test_what_is_waited_for_and_mended(computers: Callable[..., TestComputer]) -
     computer.exec(
         "apt-get update -qq && cd /tmp && apt-get download -qq hostname && dpkg --unpack hostname_*.deb", timeout=120
     )
-    computer.exec('mkdir /run/holder && systemd-run --unit holder perl -e "$(cat)"', stdin=HOLDER)
+    computer.exec("mkdir /run/holder && cat >/run/holder/hold && systemd-run perl /run/holder/hold", stdin=HOLDER)
+    computer.exec("timeout 20 sh -c 'until [ -e /run/holder/held ]; do sleep 0.1; done'")
     with login(computer, events) as host:
         found = facts(host)
-        while not found.packages.held:
-            found = facts(host)
+        assert found.packages.held
         assert found.packages.interrupted
 
         def let_go(event: Event) -> None:

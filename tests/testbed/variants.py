@@ -34,7 +34,8 @@ def engine_settings(variant: Variant, registry: str, container: str, mtu: int) -
     """The daemon.json of a computer; `registry` is the testbed's as seen from its network, `container` its own id."""
     return {
         "registry-mirrors": [f"http://{registry}"],
-        "insecure-registries": [registry],
+        # With its scheme too: BuildKit in Docker 20.10 takes only that for plain HTTP.
+        "insecure-registries": [registry, f"http://{registry}"],
         "mtu": mtu,
         "bip": "198.19.0.1/24",
         "default-address-pools": [{"base": "198.19.128.0/17", "size": 24}],

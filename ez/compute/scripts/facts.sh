@@ -134,7 +134,7 @@ ez_gpus() (
     ez_tell nvidia.cdi "$cdi"
 )
 
-ez_format='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}|{{.DriverStatus}}|{{range $name, $_ := .Runtimes}}{{$name}} {{end}}|{{.SecurityOptions}}'
+ez_format='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}|{{.DriverStatus}}|{{range $name, $_ := .Runtimes}}{{$name}} {{end}}|{{.SecurityOptions}}|{{range .RegistryConfig.Mirrors}}{{.}} {{end}}'
 
 ez_docker() (
     client=$(command -v docker 2>/dev/null) || client=''

@@ -63,4 +63,5 @@ install_packages() {
     apt_get install --no-install-recommends "$@"
 }
 
-is_available() { apt-cache show --no-all-versions "$1" >/dev/null 2>&1; }
+# A name that other packages only mention has no candidate.
+is_available() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }

@@ -14,11 +14,22 @@ if [ "$2" = tree ] && [ "$3" != force ] && [ -d "$tree/.git" ]; then
 fi
 if docker container inspect "$name" >/dev/null 2>&1; then
     [ -n "$(docker container inspect --format '{{index .Config.Labels "ez.env"}}' "$name")" ] || exit 0
-    image=$(docker container inspect --format '{{.Config.Image}}' "$name")
+    if [ "$2" = tree ]; then
+        # What root made in the tree from inside could not be removed from outside.
+        inside=$(docker container inspect --format '{{index .Config.Labels "ez.workdir"}}' "$name")
+        docker exec -u root "$name" chown -R "$(id -u):$(id -g)" "$inside" >/dev/null 2>&1
+    fi
     docker container stop --time 10 "$name" >/dev/null 2>&1
     docker container rm --force "$name" >/dev/null || exit 1
     echo container
-    docker image rm "$image" >/dev/null 2>&1 && echo image
 fi
-if [ "$2" = tree ] && [ -d "$tree" ]; then rm -rf -- "$tree" && echo tree; fi
+removed=
+for image in $(docker image ls --format '{{.Repository}}:{{.Tag}}' "ez/$1" 2>/dev/null); do
+    docker image rm "$image" >/dev/null 2>&1 && removed=image
+done
+[ -z "$removed" ] || echo "$removed"
+if [ "$2" = tree ] && [ -d "$tree" ]; then
+    rm -rf -- "$tree" || exit 1
+    echo tree
+fi
 rm -rf -- "$home"

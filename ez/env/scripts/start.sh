@@ -1,16 +1,18 @@
 # Make the environment's container be what was asked for, and wait until it can be entered.
 # $1 container name, $2 digest of its specification, $3 `keep`, `force` to replace it in any case, or `resume` to
 # start it as it is; the rest are arguments of `docker create`. Standard input is an env file.
-# Prints `host-key ...` and `container <json>` lines.
+# Prints `host-key ...` and `container <json>` lines. Images that the environment no longer needs go in the end.
 set -u
 name=$1 spec=$2 mode=$3
 shift 3
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
+replaced=
 label() { docker container inspect --format "{{index .Config.Labels \"$1\"}}" "$name" 2>/dev/null; }
 if docker container inspect "$name" >/dev/null 2>&1; then
     [ -n "$(label ez.env)" ] || fail "ez-foreign-container"
     if [ "$mode" = force ] || { [ "$mode" = keep ] && [ "$(label ez.spec)" != "$spec" ]; }; then
+        replaced=$(docker container inspect --format '{{.Image}}' "$name")
         docker container stop --time 10 "$name" >/dev/null 2>&1
         docker container rm --force "$name" >/dev/null || exit 1
     fi
@@ -36,3 +38,10 @@ until docker exec -u root "$name" test -e /run/ez/ready 2>/dev/null; do
 done
 printf 'host-key %s\n' "$(docker exec -u root "$name" cat /etc/ez/env/ssh_host_ed25519_key.pub)"
 printf 'container %s\n' "$(docker container inspect --format '{{json .}}' "$name")"
+
+# Without --force: an image that some container still uses stays.
+current=$(docker container inspect --format '{{.Config.Image}}' "$name")
+for image in $replaced $(docker image ls --format '{{.Repository}}:{{.Tag}}' "ez/${name#ez-}"); do
+    [ "$image" = "$current" ] || docker image rm "$image" >/dev/null 2>&1
+done
+true

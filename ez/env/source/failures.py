@@ -13,8 +13,8 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class Meaning:
-    """`pattern` in Git's own words (LC_ALL=C). `{1}` is the first group that matched, `{line}` the whole line,
-    `{host}` the computer and `{ssh}` how to get there."""
+    """`pattern` in Git's own words (LC_ALL=C). `{1}` and `{2}` are the first groups that matched, `{line}` the whole
+    line, `{host}` the computer and `{ssh}` how to get there."""
 
     pattern: str
     message: str
@@ -26,6 +26,11 @@ MEANINGS = (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for (\S+) has changed",
         "the Git server shows another host key than the one you know: somebody may be in between",
         "ask the server's owner for its new key; only then `ssh-keygen -R` the old one on this computer",
+    ),
+    Meaning(
+        r"No \S+ host key is known for \[(\S+?)\]:(\d+) and you have requested strict checking",
+        "the host key of the Git server is not known: `{1}`, port {2}",
+        "connect once from this computer and compare the key: `ssh -T -p {2} git@{1}`",
     ),
     Meaning(
         r"No \S+ host key is known for (\S+?) and you have requested strict checking",
@@ -53,7 +58,7 @@ MEANINGS = (
         "correct the name, or the name service of `{host}`",
     ),
     Meaning(
-        r"[Rr]epository '?([^'\n]*?)'? not found|'([^']+)' does not appear to be a git repository"
+        r"[Rr]epository(?: '([^'\n]*)')? not found|'([^']+)' does not appear to be a git repository"
         r"|not a git repository: '([^']+)'|returned error: 404",
         "no such repo, or none that you may read: `{1}`",
         "correct the address, or ask for access and load the right key with `ssh-add`",
@@ -70,7 +75,7 @@ MEANINGS = (
         "look at the network of `{host}`, then run the same line again",
     ),
     Meaning(
-        r"No space left on device|Disk quota exceeded|file write error",
+        r"No space left on device|Disk quota exceeded|file write error|Wrote only \d+ of \d+ bytes",
         "the disk of `{host}` is full",
         "free some space there: {ssh}`docker system prune`",
     ),
@@ -178,15 +183,16 @@ def failure(result: Result, host: str) -> SourceError:
     lines = result.last_lines(10)
     told = ": " + shown(lines[-1]) if lines else ""
     return SourceError(
-        f"the repo could not be brought to `{host}` (exit code {result.exit_code}){told}",
+        f"Git could not finish its work on `{host}` (exit code {result.exit_code}){told}",
         "look at Git's own words in the run's log",
     )
 
 
 def _explained(meaning: Meaning, match: re.Match[str], host: str, text: str) -> SourceError:
-    group = next((found for found in match.groups() if found), "")
+    groups = [shown(found) for found in match.groups() if found]
+    groups += ["", ""]
     line = text[text.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0]
-    values = {"1": shown(group), "host": host, "ssh": _ssh(host), "line": shown(line.strip())}
+    values = {"1": groups[0], "2": groups[1], "host": host, "ssh": _ssh(host), "line": shown(line.strip())}
     message = _fill(meaning.message, values).replace(": ``", "")
     return SourceError(message, _fill(meaning.hint, values))
 

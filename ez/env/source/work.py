@@ -27,7 +27,14 @@ LARGEST_UNTRACKED = 1 << 30
 _CARRIED_SETTING = re.compile(
     r"(remote\..+\.(url|pushurl|fetch)|branch\..+\.(remote|merge|rebase|pushremote)|user\.(name|email))", re.S
 )
-_FILE_SYSTEM_SETTINGS = ("core.filemode", "core.symlinks", "core.ignorecase", "core.precomposeunicode")
+_FILE_SETTINGS = (
+    "core.filemode",
+    "core.symlinks",
+    "core.ignorecase",
+    "core.precomposeunicode",
+    "core.autocrlf",
+    "core.eol",
+)
 
 
 @dataclass(frozen=True)
@@ -166,11 +173,12 @@ def _borrow(repo: Repo, scratch: Path) -> dict[str, str]:
     (scratch / "HEAD").write_text("ref: refs/heads/none\n")
     version = 0 if repo.format == "sha1" else 1
     config = ["[core]", f"repositoryformatversion = {version}", "bare = false", "looseCompression = 1"]
-    config += [f"{key.partition('.')[2]} = {value}" for key, value in repo.settings if key in _FILE_SYSTEM_SETTINGS]
+    config += [f"{key.partition('.')[2]} = {value}" for key, value in repo.settings if key in _FILE_SETTINGS]
     if version:
         config += ["[extensions]", f"objectformat = {repo.format}"]
     (scratch / "config").write_text("\n".join(config) + "\n")
-    (scratch / "info" / "attributes").write_text("* -text -ident -filter -working-tree-encoding\n")
+    _copy(repo.common / "info" / "attributes", scratch / "info" / "attributes")
+    _attribute(scratch, "* -filter")
     (scratch / "objects" / "info" / "alternates").write_bytes(
         os.fsencode(_quoted(str(repo.common / "objects"))) + b"\n"
     )
@@ -186,6 +194,11 @@ def _borrow(repo: Repo, scratch: Path) -> dict[str, str]:
     }
 
 
+def _attribute(scratch: Path, line: str) -> None:
+    with (scratch / "info" / "attributes").open("a") as file:
+        file.write(f"\n{line}\n")
+
+
 def _quoted(path: str) -> str:
     """A path as a line of `alternates`."""
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"' if path.startswith('"') else path
@@ -193,10 +206,10 @@ def _quoted(path: str) -> str:
 
 def _copy(origin: Path, target: Path) -> None:
     """With its time: Git compares the times of files with that of the index."""
+    target.unlink(missing_ok=True)
     if origin.exists():
         shutil.copy2(origin, target)
-    else:
-        target.unlink(missing_ok=True)
+        target.chmod(0o600)
 
 
 def _staged(repo: Repo, variables: Mapping[str, str]) -> str:
@@ -220,6 +233,8 @@ def _files(repo: Repo, variables: Mapping[str, str]) -> tuple[str, tuple[str, ..
     names = [name for name in untracked if not name.endswith("/")]
     _check_size(top, names)
     if names:
+        # Files that Git does not know go byte by byte; those it knows as a checkout would write them.
+        _attribute(Path(variables["GIT_DIR"]), "* -text -ident -working-tree-encoding")
         adding = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
         git(adding, directory=top, variables=variables, input=nul_list(names))
     tree = text(git(["write-tree"], directory=top, variables=variables).stdout).strip()

@@ -22,6 +22,7 @@ class Box(LocalHost):
         self.home = home
         self.scripts = 0
         self.sent = 0
+        self.arguments: list[str] = []
 
     @property
     def name(self) -> str:
@@ -43,6 +44,7 @@ class Box(LocalHost):
         on_line: Callable[[str], None] | None = None,
     ) -> Result:
         self.scripts += 1
+        self.arguments += args
         data = input if isinstance(input, bytes) or input is None else b"".join(input)
         self.sent += len(data or b"") + sum(map(len, args))
         return super().script(text, args, input=data, check=check, timeout=timeout, agent=agent, on_line=on_line)

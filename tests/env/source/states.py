@@ -143,11 +143,13 @@ def ignored_stays_home(here: Tree) -> None:
 
 def line_ends(here: Tree) -> None:
     here.write(".gitattributes", "*.txt text=auto\n*.win text eol=crlf\n*.id ident\n")
-    here.write("a.txt", b"one\r\ntwo\r\n")
+    here.write("a.txt", b"one\ntwo\n")
     here.write("b.win", b"one\r\ntwo\r\n")
     here.write("c.id", "$Id$\n")
     here.git("add", "-A")
     here.git("commit", "-q", "-m", "line ends")
+    here.git("checkout", "-q", "HEAD~1")
+    here.git("checkout", "-q", "main")
     here.write("new.txt", b"three\r\n")
 
 

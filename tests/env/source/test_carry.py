@@ -65,6 +65,17 @@ def _without_log(tree: Tree) -> dict[str, object]:
     return {key: value for key, value in tree.described().items() if key != "log"}
 
 
+def test_a_repo_of_sha256_is_carried(box: Box, cache: Path, tmp_path: Path) -> None:
+    here = Tree.init(tmp_path / "newer", "--object-format=sha256")
+    here.write("readme")
+    here.commit()
+    here.write("new")
+    _, there = carry(here, box, cache)
+    here.write("readme", "changed\n")
+    carry(here, box, cache)
+    assert there.described() == here.described()
+
+
 def test_only_differences_travel(here: Tree, box: Box, cache: Path) -> None:
     here.write("noise", random.Random(1).randbytes(400_000))
     here.write("large untracked", random.Random(2).randbytes(400_000))
@@ -237,7 +248,7 @@ def test_killed_at_every_command_it_converges(first: bool, here: Tree, box: Box,
         pytest.fail("never got to the end")
     assert carry(here, box, cache)[0].checkout.detail == ""
     Tree(box.home / "ez/proj").git("fsck", "--strict")
-    assert not list((box.home / "ez/.ez/proj").glob("kept"))
+    assert not list((box.home / "ez/.ez/.source/proj").glob("kept"))
 
 
 def kill_in_the_middle(here: Tree, box: Box, cache: Path, tmp_path: Path) -> None:
@@ -245,7 +256,7 @@ def kill_in_the_middle(here: Tree, box: Box, cache: Path, tmp_path: Path) -> Non
     for call in range(20, 60):
         with pytest.raises(SourceError):
             carry(here, Box(box.home, killing_git(tmp_path / "shim", call)), cache)
-        if (box.home / "ez/.ez/proj/pending").exists():
+        if (box.home / "ez/.ez/.source/proj/pending").exists():
             return
 
 
@@ -264,7 +275,7 @@ def test_half_written_files_are_moved_aside(here: Tree, box: Box, cache: Path, t
     there.write("taken", "edited meanwhile\n")
     carry(here, box, cache)
     assert there.described() == here.described()
-    (kept,) = (box.home / "ez/.ez/proj/kept").iterdir()
+    (kept,) = (box.home / "ez/.ez/.source/proj/kept").iterdir()
     assert {file.name: file.read_text() for file in kept.iterdir()} == {
         "half": "after, a",
         "added": "",
@@ -278,7 +289,7 @@ def test_locks_that_a_killed_run_left_are_removed(here: Tree, box: Box, cache: P
     kill_in_the_middle(here, box, cache, tmp_path)
     there.write(".git/refs/heads/main.lock", "")
     there.write(".git/index.lock", "")
-    (box.home / "ez/.ez/proj/git/index.lock").write_text("")
+    (box.home / "ez/.ez/.source/proj/git/index.lock").write_text("")
     carry(here, box, cache)
     assert there.described() == here.described()
 
@@ -316,7 +327,7 @@ def test_what_stands_in_its_place_is_left_alone(kind: str, here: Tree, box: Box,
         (place / ".git").symlink_to(tmp_path / "elsewhere")
     elif kind == "clone":
         carry(here, box, cache)
-        (box.home / "ez/.ez/proj/source").write_text("clone example.org/other")
+        (box.home / "ez/.ez/.source/proj/source").write_text("clone example.org/other")
     else:
         Tree(place).write("mine")
     before = Tree(place).fingerprint()

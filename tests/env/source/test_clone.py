@@ -12,6 +12,7 @@ from ez.env.reference import parse_reference
 from ez.env.source import Source, bring
 from ez.errors import SourceError
 from ez.events import Event, Notice
+from ez.models import Network
 from tests.env.source.places import Box, Tree, killing_git
 from tests.env.source.server import GitHttpServer, git_http_server
 
@@ -244,7 +245,7 @@ def test_killed_at_every_command_it_converges(
     else:
         pytest.fail("never got to the end")
     Tree(box.home / "ez/proj").git("fsck", "--strict")
-    assert not (box.home / "ez/.ez/proj/clone").exists()
+    assert not list((box.home / "ez/.ez/.source/proj").glob("clone.*"))
 
 
 def test_a_cut_link_leaves_nothing_half(origin: Tree, server: GitHttpServer, box: Box, cache: Path) -> None:
@@ -351,6 +352,30 @@ def test_a_computer_without_git_says_so(server: GitHttpServer, box: Box, cache: 
         (bin_ / tool).symlink_to(shutil.which(tool) or tool)
     with pytest.raises(SourceError, match="no Git on `box`"):
         clone(server, Box(box.home, {"PATH": str(bin_)}), cache)
+
+
+def test_certificates_are_sent_once(origin: Tree, server: GitHttpServer, box: Box, cache: Path) -> None:
+    network = Network(ca_bundle="-----BEGIN CERTIFICATE-----\n" * 3000)
+    for scripts in (2, 3):
+        bring(box, parse_reference(server.url("repo.git"), Path("/")), "proj", cache=cache, network=network)
+        assert box.scripts == scripts
+    (kept,) = (box.home / "ez/.ez").glob("authorities-*.pem")
+    assert kept.read_text() == network.ca_bundle
+
+
+def test_a_proxy_is_used_and_its_password_not_shown(box: Box, cache: Path) -> None:
+    network = Network(http_proxy="http://ada:secret@127.0.0.1:9")
+    events: list[Event] = []
+    with pytest.raises(SourceError, match=r"cannot be reached from `box`: `127\.0\.0\.1`") as caught:
+        bring(
+            box,
+            parse_reference("http://git.invalid/repo.git", Path("/")),
+            "proj",
+            cache=cache,
+            network=network,
+            sink=events.append,
+        )
+    assert "secret" not in repr(events) + repr(caught.value) + " ".join(box.arguments)
 
 
 def test_plain_http_is_warned_of(origin: Tree, server: GitHttpServer, box: Box, cache: Path) -> None:

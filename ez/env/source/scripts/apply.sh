@@ -20,9 +20,10 @@ case $how in
     unpack) shadow_git unpack-objects -q <"$work/pack" ;;
     index) shadow_git index-pack --stdin --fix-thin <"$work/pack" >"$work/packed" ;;
 esac
+rm -f "$work/pack"
 
 # A commit is where history was cut off when a parent of it is not here.
-if [ -s "$work/shallow" ] || [ -e "$real/shallow" ]; then
+if [ -s "$work/shallow" ] || [ -e "$shadow/shallow" ]; then
     cat "$work/shallow" "$shadow/shallow" 2>/dev/null | sort -u >"$work/edges"
     while read -r edge; do
         shadow_git cat-file commit "$edge" | sed -n '/^$/q; s/^parent //p' >"$work/parents"

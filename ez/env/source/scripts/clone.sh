@@ -22,20 +22,21 @@ export GIT_ALLOW_PROTOCOL=https:http:ssh GIT_LFS_SKIP_SMUDGE=1
 mv -f "$work/known_hosts" "$meta/known_hosts"
 export EZ_KNOWN_HOSTS="$meta/known_hosts"
 export GIT_SSH_COMMAND='ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o UpdateHostKeys=no -o ConnectTimeout=20 \
-    -o ServerAliveInterval=15 -o "UserKnownHostsFile=\"$EZ_KNOWN_HOSTS\""'
+    -o ServerAliveInterval=15 -o ControlMaster=no -o ControlPath=none -o "UserKnownHostsFile=\"$EZ_KNOWN_HOSTS\""'
 safe="$safe -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=60"
 
+# What talks to servers does not hold the lock: it may start a helper that lives on.
 in_clone() {
     # shellcheck disable=SC2086
-    (cd "$tree" && git $safe "$@")
+    (cd "$tree" && git $safe "$@" 9>&-)
 }
 
 clone() {
-    rm -rf "$meta/clone"
+    rm -rf "$meta"/clone.*
     printf '%s' "$source" >"$meta/source"
-    # shellcheck disable=SC2086
-    git $safe clone --quiet --no-checkout --template= -- "$url" "$meta/clone"
-    tree=$meta/clone
+    tree=$(mktemp -d "$meta/clone.XXXXXX")
+    in_clone clone --quiet --no-checkout --template= -- "$url" .
+    chmod "$(umask -S)" "$tree"
     use "$tree/.git"
     know_haves
 }
@@ -46,7 +47,7 @@ know_haves() {
 }
 
 fetch() {
-    shadow_git fetch --quiet --prune --no-recurse-submodules -- "$url" '+refs/heads/*:refs/remotes/origin/*'
+    shadow_git fetch --quiet --prune --no-recurse-submodules -- "$url" '+refs/heads/*:refs/remotes/origin/*' 9>&-
 }
 
 commit_of() { "$1" rev-parse -q --verify "$2^{commit}" 2>/dev/null || :; }
@@ -76,10 +77,10 @@ follow() {
     if [ -n "$commit" ]; then
         upstream=$(real_git for-each-ref --format='%(upstream)' "$head")
     fi
-    theirs=
-    if [ -n "$upstream" ]; then
-        theirs=$(commit_of shadow_git "$upstream")
-    fi
+    case $upstream in
+        refs/*) theirs=$(commit_of shadow_git "$upstream") ;;
+        *) theirs= ;;
+    esac
     if [ -n "$theirs" ]; then
         compare "$commit" "$theirs"
     elif [ -n "$commit" ]; then
@@ -107,7 +108,7 @@ choose() {
 
 fetch_commit() {
     [ -z "$stale" ] || exit 21
-    if shadow_git fetch --quiet --no-recurse-submodules -- "$url" "$1"; then
+    if shadow_git fetch --quiet --no-recurse-submodules -- "$url" "$1" 9>&-; then
         to_commit=$(commit_of shadow_git FETCH_HEAD)
     fi
     [ -n "$to_commit" ] || fail ref-missing "$1"
@@ -115,7 +116,7 @@ fetch_commit() {
 
 is_clean() {
     rm -f "$shadow/index"
-    [ ! -e "$real/index" ] || cp -p "$real/index" "$shadow/index"
+    [ ! -f "$real/index" ] || cp -p "$real/index" "$shadow/index"
     ! is_edited && shadow_git diff-index --cached --quiet --ignore-submodules=dirty "${commit:-$empty_tree}" --
 }
 

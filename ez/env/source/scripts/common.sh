@@ -26,11 +26,13 @@ lock() {
     command -v git >/dev/null 2>&1 || fail no-git
     home=$(cd && pwd -P)
     tree=$home/ez/$1
-    meta=$home/ez/.ez/$1
+    # Not `.ez/NAME`, which the environment's container can write.
+    meta=$home/ez/.ez/.source/$1
     shadow=$meta/git
     work=$meta/work
     mkdir -p "$home/ez"
     mkdir -p -m 700 "$home/ez/.ez"
+    mkdir -p -m 700 "$home/ez/.ez/.source"
     mkdir -p -m 700 "$meta"
     exec 9>"$meta/lock"
     if command -v flock >/dev/null 2>&1; then
@@ -77,18 +79,17 @@ use() {
     mkdir -p "$shadow/refs" "$shadow/info"
     rm -f "$shadow"/*.lock
     printf 'ref: refs/heads/none\n' >"$shadow/HEAD"
-    format=$(git config --file "$real/config" extensions.objectformat) || format=sha1
-    if [ "$format" = sha1 ]; then
-        printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n'
+    if [ "$(git config --file "$real/config" extensions.objectformat)" = sha256 ]; then
+        printf '[core]\n\trepositoryformatversion = 1\n\tbare = false\n[extensions]\n\tobjectformat = sha256\n'
     else
-        printf '[core]\n\trepositoryformatversion = 1\n\tbare = false\n[extensions]\n\tobjectformat = %s\n' "$format"
+        printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n'
     fi >"$shadow/config"
     rm -f "$shadow/info/attributes"
     if [ "$(cat "$meta/source")" = carry ]; then
-        # A carried file is the bytes it was: no line ends, keywords or filters.
-        printf '* -text -ident -filter -working-tree-encoding\n' >"$shadow/info/attributes"
+        # Filters are programs; what they would have made is carried as it is.
+        printf '* -filter\n' >"$shadow/info/attributes"
     fi
-    [ ! -e "$real/shallow" ] || cp "$real/shallow" "$shadow/shallow"
+    [ ! -f "$real/shallow" ] || cp "$real/shallow" "$shadow/shallow"
     empty_tree=$(shadow_git hash-object -t tree /dev/null)
 }
 

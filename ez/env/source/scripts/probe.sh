@@ -17,11 +17,11 @@ say state "$(cat "$meta/state" 2>/dev/null)"
 say head "$(real_git symbolic-ref -q HEAD)"
 say commit "$(real_git rev-parse -q --verify 'HEAD^{commit}' 2>/dev/null)"
 real_git for-each-ref --format='ref %(objectname) %(refname)%00' | tr -d '\n'
-if [ -e "$real/shallow" ]; then
-    say shallow "$(cat "$real/shallow")"
+if [ -e "$shadow/shallow" ]; then
+    say shallow "$(cat "$shadow/shallow")"
 fi
 rm -f "$work/index.now"
-[ ! -e "$real/index" ] || cp -p "$real/index" "$work/index.now"
+[ ! -f "$real/index" ] || cp -p "$real/index" "$work/index.now"
 say index "$(index_git "$work/index.now" write-tree 2>/dev/null || echo unmerged)"
 if [ -e "$meta/state" ] && is_edited; then
     say edited yes
