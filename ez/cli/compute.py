@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,9 +15,9 @@ from ez.cli.session import Session, confirm, session
 from ez.errors import HostKeyError, UsageError
 from ez.models import Computer, LocalEndpoint, SshEndpoint
 from ez.names import check_name
+from ez.providers.byo import OwnMachines, parse_address
 
 app = typer.Typer(help="Computers: this one, and machines you own.", no_args_is_help=True, rich_markup_mode=None)
-_DESTINATION = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@:\[\]]+)(?::(?P<port>\d{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,14 @@ def add(
     update_key: Annotated[
         bool, typer.Option("--update-key", help="The machine got a new host key: confirm and pin that one.")
     ] = False,
-    yes: YesOption = False,
     json_output: JsonOption = False,
 ) -> None:
     """Add a machine that you reach over SSH; its host key is confirmed once and pinned."""
     check_name("computer", name)
     if name == "local":
         raise UsageError("`local` is this computer", "choose another name")
-    endpoint = parse_destination(destination, identity)
-    with session("compute-add", json_output=json_output, yes=yes) as run:
+    endpoint = parse_address(destination, _identity(identity))
+    with session("compute-add", json_output=json_output) as run:
         existing = run.state.computer(name)
         if existing is not None and not update_key and _place(existing) != _place(Computer(name, "byo", endpoint)):
             raise UsageError(f"`{name}` is another machine: {_place(existing)}", f"ez compute delete {name}")
@@ -57,7 +56,7 @@ def add(
         pinned = SshEndpoint(endpoint.host, endpoint.port, endpoint.user, endpoint.identity, keys)
         computer = Computer(name, "byo", pinned)
         open_computer(run, computer).close()
-        run.state.save_computer(computer)
+        OwnMachines(run.state).add(name, pinned)
         publish_computer(run, computer)
         run.stop_progress()
         if json_output:
@@ -66,20 +65,13 @@ def add(
             say(f"added `{name}` ({_place(computer)}); use it: ez env go <repo> -c {name}")
 
 
-def parse_destination(text: str, identity: str | None) -> SshEndpoint:
-    """`[user@]host[:port]`, IPv6 addresses in brackets. Raises UsageError."""
-    match = _DESTINATION.fullmatch(text)
-    port = int(match["port"] or 22) if match else 0
-    if match is None or not 0 < port < 65536 or text.startswith("-") or not text.isprintable() or " " in text:
-        raise UsageError(f"not a destination: `{text[:80]}`", "write it as USER@HOST or USER@HOST:PORT")
-    if identity is not None:
-        from pathlib import Path
-
-        file = Path(identity).expanduser().absolute()
-        if not file.is_file():
-            raise UsageError(f"no such identity file: `{identity}`", "name a private key file, or leave --identity out")
-        identity = str(file)
-    return SshEndpoint(match["host"].strip("[]"), port, match["user"], identity)
+def _identity(file: str | None) -> str | None:
+    if file is None:
+        return None
+    path = Path(file).expanduser().absolute()
+    if not path.is_file():
+        raise UsageError(f"no such identity file: `{file}`", "name a private key file, or leave --identity out")
+    return str(path)
 
 
 def _confirmed_keys(run: Session, endpoint: SshEndpoint, wanted: str | None, *, fresh: bool) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from ez.ssh.base import CommandHost
 from ez.ssh.link import Link, Opening
 from ez.ssh.local import AGENT_VARIABLE
 from ez.ssh.quoting import command_line
-from ez.ssh.streams import follow
+from ez.ssh.streams import Worker, follow
 from ez.ssh.translate import connected
 from ez.ssh.tunnel import AgentDoor, tunnel
 
@@ -61,9 +61,11 @@ class SshHost(CommandHost):
         return False
 
     def start(self, argv: Sequence[str], agent: bool) -> RemoteProcess:
-        connection = self._connection
         mark = secrets.token_hex(8)
-        line = f"env EZ_COMMAND={mark} {command_line(argv)}"
+        return self._start(f"env EZ_COMMAND={mark} {command_line(argv)}", agent, lambda: self._end(mark))
+
+    def _start(self, line: str, agent: bool, end: Callable[[], None] | None) -> RemoteProcess:
+        connection = self._connection
         with connected(self.name):
             channel = connection.session()
             try:
@@ -79,7 +81,7 @@ class SshHost(CommandHost):
                     raise connection.link.lost() from error
                 raise
         connection.warm = True
-        return RemoteProcess(connection.link, channel, lambda: self._end(mark))
+        return RemoteProcess(connection.link, channel, end)
 
     @contextmanager
     def unix_socket(self, path: str) -> Iterator[Path]:
@@ -99,7 +101,8 @@ class SshHost(CommandHost):
 
     def _end(self, mark: str) -> None:
         text = files("ez.ssh").joinpath("end.sh").read_text()
-        follow(self.start(["sh", "-c", text, "ez", mark], False), input=None, on_line=None, timeout=_ENDING)
+        ending = self._start(command_line(["sh", "-c", text, "ez", mark]), False, None)
+        follow(ending, input=None, on_line=None, timeout=_ENDING)
 
 
 class _Connection:
@@ -156,9 +159,9 @@ class _Connection:
 
 
 class RemoteProcess:
-    """A command on a session channel."""
+    """A command on a session channel. `end` ends it there; without one, ending is to stop listening."""
 
-    def __init__(self, link: Link, channel: Channel, end: Callable[[], None]) -> None:
+    def __init__(self, link: Link, channel: Channel, end: Callable[[], None] | None) -> None:
         self._link = link
         self._channel = channel
         self._end = end
@@ -198,10 +201,9 @@ class RemoteProcess:
         if self._channel.closed or self._channel.exit_status_ready():
             return
         self._ended = True
-        try:
-            self._end()
-        except (HostError, EOFError, OSError, paramiko.SSHException):
-            pass  # The link is gone, or every session of it is taken.
+        if self._end is not None:
+            # Whatever becomes of it: the link may be gone, its sessions taken, or nothing may start there any more.
+            Worker(self._end).join(_ENDING)
         self._channel.close()
 
 

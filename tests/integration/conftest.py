@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.person import Person
-from tests.integration.places import PLAIN, Place, cleaned, lent, write_files
+from tests.integration.places import PLAIN, Place, cleaned, commit, lent, write_files
 from tests.testbed import Agent, GitServer, TestComputer
 
 
@@ -29,8 +29,8 @@ def name() -> str:
 
 @pytest.fixture
 def folder(home: Path, name: str) -> Path:
-    """A directory of this computer with a build file that says little."""
-    return write_files(home / "work" / name, {"build.envd": PLAIN})
+    """A repo of this computer whose build file says little."""
+    return commit(write_files(home / "work" / name, {"build.envd": PLAIN}))
 
 
 @pytest.fixture

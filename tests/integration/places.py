@@ -32,6 +32,15 @@ def write_files(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
+def commit(folder: Path) -> Path:
+    """Commit all that is there, to a repo that is made where there is none; gives `folder`."""
+    author = ("-c", "user.name=Ann Example", "-c", "user.email=ann@example.org")
+    run("git", "-C", str(folder), "init", "-q", "-b", "main")
+    run("git", "-C", str(folder), "add", "-A")
+    run("git", *author, "-C", str(folder), "commit", "-q", "-m", "Change")
+    return folder
+
+
 @dataclass(frozen=True)
 class Place:
     """A computer called `name`; `computer` is None for this one. Environments are looked up by the engine's labels."""

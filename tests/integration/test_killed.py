@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.person import Person, Running
-from tests.integration.places import Place, write_files
+from tests.integration.places import Place, commit, write_files
 
 SLOW = """\
 # syntax=v1
@@ -32,7 +32,7 @@ def at(line: str) -> Callable[[Place, Running, str], None]:
 def between_create_and_start(place: Place, running: Running, name: str) -> None:
     """Kill ez and its work on the computer when the container was just made; it is there and does not run."""
     place.root(
-        f"until docker container inspect ez-{name} >/dev/null 2>&1; do :; done;"
+        f"timeout 60 sh -c 'until docker container inspect ez-{name} >/dev/null 2>&1; do :; done' || exit 1;"
         "for entry in /proc/[0-9]*; do"
         "  if tr '\\0' ' ' <$entry/cmdline 2>/dev/null | grep -q '^sh -c # Make the environment'; then"
         "    kill -9 ${entry#/proc/}; fi; done;"
@@ -57,7 +57,7 @@ def between_create_and_start(place: Place, running: Running, name: str) -> None:
 def test_killed_and_run_again(
     kill: Callable[[Place, Running, str], None], place: Place, person: Person, folder: Path, name: str
 ) -> None:
-    write_files(folder, {"build.envd": SLOW.format(name=name)})
+    commit(write_files(folder, {"build.envd": SLOW.format(name=name)}))
     arguments = ("env", "go", str(folder), "-c", "box", "--no-open")
     kill(place, person.start(*arguments), name)
     assert set(person.environments()) <= {name}

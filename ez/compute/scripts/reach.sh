@@ -12,8 +12,8 @@ ez_ask() {
     elif command -v wget >/dev/null; then
         wget --quiet --tries 1 --timeout 5 --output-document /dev/null "$1" 2>/dev/null
         case $? in
-        # 8 is an answer that refuses (a registry wants a login), 5 a certificate that is not trusted.
-        0 | 8) echo reached ;;
+        # 6 and 8 are answers that refuse (a registry wants a login), 5 is a certificate that is not trusted.
+        0 | 6 | 8) echo reached ;;
         5) echo untrusted ;;
         *) echo unreachable ;;
         esac
