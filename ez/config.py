@@ -2,12 +2,14 @@
 
 The user file is `config.toml` in ez's configuration directory, the project file is `ez.toml` at the top of the
 repo. Both have the same keys, listed in `KEYS`; an unknown key is an error that names the file. A project file
-may not set the keys in `PERSONAL`, because a hostile repo could otherwise choose where downloads come from.
+may not set the keys in `PERSONAL`, because a hostile repo could otherwise choose where downloads come from, or take
+the SSH agent that a person keeps from it.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +49,7 @@ KEYS: dict[str, Key] = {
     "mirrors.apt_ubuntu": Key(str, "mirror of the Ubuntu archive", ("EZ_APT_UBUNTU",)),
     "mirrors.registry": Key(str, "mirror of Docker Hub for engines that ez installs", ("EZ_REGISTRY_MIRROR",)),
 }
-PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in ("network", "mirrors", "ssh"))
+PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in ("network", "mirrors", "ssh")) | {"defaults.agent"}
 PROJECT_FILE = "ez.toml"
 
 
@@ -96,7 +98,7 @@ class Settings:
     def ssh_config(self) -> Path:
         """The person's OpenSSH configuration file."""
         chosen = self.text("ssh.config")
-        return Path(chosen).expanduser() if chosen else self.directories.home / ".ssh" / "config"
+        return Path(os.path.expanduser(chosen)) if chosen else self.directories.home / ".ssh" / "config"
 
     @property
     def agent_socket(self) -> Path | None:
@@ -123,7 +125,7 @@ class Settings:
         if name == "none" or not name:
             return ""
         try:
-            text = Path(name).expanduser().read_text("utf-8", "replace")
+            text = Path(os.path.expanduser(name)).read_text("utf-8", "replace")
         except OSError as error:
             raise ConfigError(
                 f"the certificate file cannot be read: `{name}` ({error.strerror})",
@@ -163,8 +165,10 @@ def resolve(
 
 
 def find_directories(environment: Mapping[str, str]) -> Directories:
-    """ez's directories by the XDG rules, on every system."""
-    home = Path(environment.get("HOME") or Path.home())
+    """ez's directories by the XDG rules, on every system. Raises ConfigError for a user without a home."""
+    home = Path(environment.get("HOME") or os.path.expanduser("~"))
+    if not home.is_absolute():
+        raise ConfigError(f"not a home directory: `{home}`", "export HOME=/path/of/your/home")
 
     def place(variable: str, default: str) -> Path:
         value = environment.get(variable, "")
@@ -248,7 +252,10 @@ def _system_certificates() -> dict[str, str | bool | int]:
 
 
 def write_value(path: Path, name: str, value: str | bool | int | None) -> None:
-    """Set `name` in the settings file at `path`, or remove it for None; comments and other keys stay."""
+    """Set `name` in the settings file at `path`, or remove it for None; comments and other keys stay.
+
+    The file appears whole and readable for its owner alone; a link is followed. Raises ConfigError.
+    """
     import tomlkit
 
     table, _, key = name.partition(".")
@@ -258,8 +265,19 @@ def write_value(path: Path, name: str, value: str | bool | int | None) -> None:
         section.pop(key, None)
     else:
         section[key] = value
+    try:
+        _replace(path.resolve(), tomlkit.dumps(document))
+    except OSError as error:
+        raise ConfigError(f"settings file cannot be written: `{path}`: {error}", f"ls -ld {path.parent}") from error
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(tomlkit.dumps(document), "utf-8")
-    draft.chmod(0o600)
-    draft.replace(path)
+    handle, draft = tempfile.mkstemp(prefix=".ez-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise

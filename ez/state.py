@@ -212,6 +212,9 @@ class State:
             yield
         except sqlite3.OperationalError as error:
             raise self._operational(error) from error
+        except UnicodeEncodeError as error:
+            shown = str(error.object).encode("utf-8", "backslashreplace").decode()
+            raise StateError(f"not UTF-8, so it cannot be kept in the index: `{shown}`", "rename it") from error
         except (sqlite3.DatabaseError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._damaged(str(error)) from error
         except OSError as error:

@@ -58,9 +58,10 @@ def test_a_wrong_file_is_named(text: str, named: str, tmp_path: Path, variables:
 
 
 @pytest.mark.parametrize("key", sorted(PERSONAL))
-def test_a_repo_may_not_say_where_downloads_come_from(key: str, tmp_path: Path, variables: dict[str, str]) -> None:
+def test_a_repo_may_not_say_where_downloads_come_from_or_take_the_agent(key: str, tmp_path: Path, variables: dict[str, str]) -> None:
     table, name = key.split(".")
-    (tmp_path / "ez.toml").write_text(f'[{table}]\n{name} = "evil"\n')
+    value = "true" if KEYS[key].kind is bool else '"evil"'
+    (tmp_path / "ez.toml").write_text(f"[{table}]\n{name} = {value}\n")
     with pytest.raises(ConfigError, match="may not be set in a repo"):
         resolve(environment=variables, project=tmp_path)
 
@@ -85,12 +86,27 @@ def test_writing_keeps_comments_and_other_keys(tmp_path: Path, variables: dict[s
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_writing_goes_through_a_link_and_says_what_is_in_its_way(tmp_path: Path) -> None:
+    real, link = tmp_path / "dotfiles" / "ez.toml", tmp_path / "config.toml"
+    link.symlink_to(real)
+    write_value(link, "defaults.computer", "box")
+    assert link.is_symlink()
+    assert [path.name for path in real.parent.iterdir()] == ["ez.toml"]
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_value(real / "below" / "config.toml", "defaults.computer", "box")
+
+
+def test_a_user_without_a_home_is_told_so() -> None:
+    with pytest.raises(ConfigError, match="home"):
+        resolve(environment={"HOME": "nowhere"})
+
+
 def test_certificates_are_read_and_checked(tmp_path: Path, variables: dict[str, str]) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
     assert resolve(environment={**variables, "SSL_CERT_FILE": str(bundle)}).network().ca_bundle == bundle.read_text()
     assert resolve(environment={**variables, "EZ_CA_BUNDLE": "none"}).network().ca_bundle == ""
-    for wrong in (tmp_path / "missing.pem", tmp_path):
+    for wrong in (tmp_path / "missing.pem", tmp_path, "~nobody-of-that-name/ca.pem"):
         with pytest.raises(ConfigError, match="cannot be read"):
             resolve(environment={**variables, "EZ_CA_BUNDLE": str(wrong)}).network()
     bundle.write_text("no certificate")

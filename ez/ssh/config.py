@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,8 +139,7 @@ class SshConfig:
 
     def client_key(self) -> tuple[Path, str]:
         """ez's own ed25519 key, made once: the private file and the public line that environments let in."""
-        private_directory(self._directory)
-        with locked(self._lock):
+        with self._alone():
             if not self._places.key.exists():
                 self._make_key()
             return self._places.key, self._public_key.read_text().strip()
@@ -161,7 +161,7 @@ class SshConfig:
         if not self._directory.exists():
             remove_include(self._user_config, checked_path(self._config))
             return
-        with locked(self._lock):
+        with self._alone():
             for alias in self._aliases_at_reset():
                 self.close_master(alias)
             remove_include(self._user_config, checked_path(self._config))
@@ -200,14 +200,24 @@ class SshConfig:
         )
 
     def _change(self, change: Callable[[_Published], _Published]) -> None:
-        private_directory(self._directory)
-        with locked(self._lock):
+        with self._alone():
             before = self._read()
             after = change(before)
             if before == after == _Published():
                 return  # Nothing is published, and nobody's configuration needs to know of it.
             self._close_masters_of(before, after)
             self._write(after)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The directory is there, and nobody else changes it."""
+        try:
+            private_directory(self._directory)
+            with locked(self._lock):
+                yield
+        except OSError as error:
+            message = f"OpenSSH configuration cannot be written: `{self._directory}` ({error.strerror or error})"
+            raise ConfigError(message, f"ls -ld {self._user_config.parent}") from error
 
     def _close_masters_of(self, before: _Published, after: _Published) -> None:
         """A kept connection leads to what an entry was, not to what it is now."""
@@ -238,12 +248,9 @@ class SshConfig:
         # Rendered first: what cannot be written leaves everything as it was.
         known_hosts = render_known_hosts(published.computers, published.environments)
         config = render_config(published.computers, published.environments, places)
-        try:
-            write_atomic(places.known_hosts, known_hosts.encode(), 0o600)
-            write_atomic(self._index, msgspec.json.format(msgspec.json.encode(published)), 0o600)
-            write_atomic(self._config, config.encode("utf-8", "surrogateescape"), 0o600)
-        except OSError as error:
-            raise ConfigError(f"OpenSSH configuration cannot be written: `{self._directory}`") from error
+        write_atomic(places.known_hosts, known_hosts.encode(), 0o600)
+        write_atomic(self._index, msgspec.json.format(msgspec.json.encode(published)), 0o600)
+        write_atomic(self._config, config.encode("utf-8", "surrogateescape"), 0o600)
         add_include(self._user_config, checked_path(self._config))
 
     def _aliases_at_reset(self) -> tuple[str, ...]:
@@ -274,9 +281,12 @@ def _alias(entry: EnvironmentEntry) -> str:
     return environment_alias(entry.name, entry.computer)
 
 
-def _default_config() -> Path:
-    """What OpenSSH reads by itself: it asks the password database, not HOME."""
-    return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "config"
+def _default_config() -> Path | None:
+    """What OpenSSH reads by itself: it asks the password database, not HOME. None for a user who is not in it."""
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "config"
+    except KeyError:
+        return None
 
 
 def _control_directory(directory: Path) -> Path:

@@ -22,6 +22,10 @@ _UNSAFE_PATH = re.compile(r"[\x00-\x1f\x7f\"\\*?\[]|\$\{")
 _HEADER = "# Written by ez; changes are lost. `ez config reset` removes this file and the line that includes it.\n"
 _COMMON = (
     ("StrictHostKeyChecking", "yes"),
+    # Only the pinned keys count, whatever a `Host *` of the person's or the system's says.
+    ("GlobalKnownHostsFile", "/dev/null"),
+    ("VerifyHostKeyDNS", "no"),
+    ("NoHostAuthenticationForLocalhost", "no"),
     ("UpdateHostKeys", "no"),
     ("AddKeysToAgent", "no"),
     ("ControlMaster", "auto"),
@@ -168,7 +172,8 @@ def _attach(entry: EnvironmentEntry, inner: Path | None) -> str:
     if entry.computer == LOCAL:
         return remote
     config = ["-F", checked_path(inner)] if inner is not None else []
-    return command_line(["ssh", "-T", *config, computer_alias(entry.computer), remote])
+    # -a: the agent goes into the environment over the inner connection, and the computer has no use for it.
+    return command_line(["ssh", "-a", "-T", *config, computer_alias(entry.computer), remote])
 
 
 def _key_name(entry: ComputerEntry | EnvironmentEntry) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ez.errors import ConfigError
+from ez.errors import BusyError, ConfigError
+
+WAIT_SECONDS = 60.0
+"""How long somebody else may hold a lock; what is done under one takes a moment."""
 
 
 def write_atomic(path: Path, data: bytes, mode: int) -> None:
@@ -47,17 +51,29 @@ def private_directory(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the advisory lock on the file `path`, which is made; waits for whoever holds it."""
+    """Hold the advisory lock on the file `path`, which is made; waits for whoever holds it. Raises BusyError."""
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            _acquire(handle, path, deadline)
             if not _is_still(path, handle):
                 continue
             yield
             return
         finally:
             os.close(handle)
+
+
+def _acquire(handle: int, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise BusyError(f"another ez holds the lock: `{path}`", "end it, then run the same command") from None
+            time.sleep(0.02)
 
 
 def _is_still(path: Path, handle: int) -> bool:

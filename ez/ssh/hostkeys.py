@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -27,7 +26,7 @@ def key_blob(key: str) -> bytes:
     fields = key.split()
     try:
         blob = base64.b64decode(fields[1], validate=True)
-    except (IndexError, binascii.Error) as error:
+    except (IndexError, ValueError) as error:
         raise HostKeyError(f"not a public key: `{shorten(key, 80)}`") from error
     name = fields[0].encode()
     if blob[4 : 4 + len(name)] != name:

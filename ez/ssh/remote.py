@@ -37,7 +37,7 @@ _PATIENCE = 10.0
 _PAUSE = 0.05
 
 _ENDING = 15.0
-"""Seconds that ending a command may take."""
+"""Seconds that ending a command, or one that does nothing, may take."""
 
 
 class SshHost(CommandHost):
@@ -88,7 +88,7 @@ class SshHost(CommandHost):
         connection = self._connection
         if not connection.warm:
             # sshd turns NODELAY on with a connection's first command; without it each message waits 40 ms.
-            self.run(["true"])
+            self.run(["true"], timeout=_ENDING)
         with tunnel(connection.link, path, self.start, self._sink) as local:
             yield local
 

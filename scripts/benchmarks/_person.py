@@ -56,9 +56,7 @@ class Person:
 def person(**variables: str) -> Iterator[Person]:
     """Somebody new, gone with all their files after the block; `variables` are added to their environment."""
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(_PERSONAL) or name.startswith(_KEPT)
+        name: value for name, value in os.environ.items() if not name.startswith(_PERSONAL) or name.startswith(_KEPT)
     }
     # Short, since the path of a unix socket may have 107 bytes.
     with tempfile.TemporaryDirectory(prefix="ez-") as folder:

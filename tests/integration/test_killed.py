@@ -39,6 +39,7 @@ def between_create_and_start(place: Place, running: Running, name: str) -> None:
         f"docker container stop --time 0 ez-{name}"
     )
     running.kill()
+    assert place.container(name)["State"]["Running"] is False
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ez.errors import ConfigError, UsageError
+from ez.errors import BusyError, ConfigError, UsageError
 from ez.models import SshEndpoint
 from ez.ssh.config import SshConfig
 from ez.ssh.config_text import EnvironmentEntry as Entry
 from ez.ssh.config_text import Places, render_config
+from ez.ssh.files import locked
 from ez.ssh.include import add_include, remove_include
 from ez.ssh.resolve import Resolved, resolve
 from tests.ssh.conftest import ENVIRONMENT, Sshd, make_key, public_half
@@ -125,12 +126,15 @@ def test_blocks_win_over_the_persons_defaults(config: SshConfig, home: Path) -> 
     (home / ".ssh").mkdir()
     (home / ".ssh" / "config").write_text(
         "Host *\n  User somebody\n  ProxyJump nowhere\n  StrictHostKeyChecking no\n  ControlMaster no\n"
+        "  GlobalKnownHostsFile /etc/ssh/theirs\n  VerifyHostKeyDNS yes\n  NoHostAuthenticationForLocalhost yes\n"
     )
     endpoint = SshEndpoint("192.0.2.1", 2222, "me", host_keys=(KEY,))
     config.publish_computer("gpu", resolve_with(endpoint, home, ""), (KEY,))
     shown = options_of(config, "ez-gpu")
     assert (shown["hostname"], shown["port"], shown["user"]) == ("192.0.2.1", "2222", "me")
     assert shown["stricthostkeychecking"] == "true"
+    assert shown["globalknownhostsfile"] == "/dev/null"
+    assert (shown["verifyhostkeydns"], shown["nohostauthenticationforlocalhost"]) == ("false", "no")
     assert shown.get("proxyjump") in (None, "none")
     assert len(shown["controlpath"]) <= 90
 
@@ -197,6 +201,23 @@ def test_withdrawing_what_was_never_published_touches_nothing(config: SshConfig,
     config.withdraw_environment("hello")
     config.withdraw_computer("box")
     assert not (home / ".ssh" / "config").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(config: SshConfig, home: Path) -> None:
+    (home / ".ssh").write_text("a file in its place")
+    for change in (config.client_key, lambda: config.withdraw_computer("box")):
+        with pytest.raises(ConfigError, match="cannot be written"):
+            change()
+    (home / ".ssh").unlink()
+
+
+def test_a_lock_that_nobody_gives_back_is_not_waited_for_without_end(
+    config: SshConfig, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.client_key()
+    monkeypatch.setattr("ez.ssh.files.WAIT_SECONDS", 0.1)
+    with locked(home / ".ssh" / "ez" / "lock"), pytest.raises(BusyError, match="holds the lock"):
+        config.client_key()
 
 
 def test_a_directory_of_somebody_else_is_not_used(config: SshConfig, home: Path) -> None:

@@ -100,6 +100,19 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(box: Host, nap
     wait_until(lambda: not running(nap), "sleep is gone", 20)
 
 
+def test_a_time_limit_holds_where_nothing_can_be_ended(
+    start_sshd: Callable[..., Sshd], connect: Connect, nap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a home directory on a file server that hangs: whatever is started there never comes back."""
+    monkeypatch.setattr("ez.ssh.remote._ENDING", 1.0)
+    box = connect(start_sshd(options=f"ForceCommand exec sleep {nap}").endpoint)
+    before = threading.active_count()
+    with pytest.raises(HostError, match="longer than 1 s"):
+        box.run(["true"], timeout=1)
+    wait_until(lambda: threading.active_count() <= before, "nobody waits any more", 20)
+    subprocess.run(["pkill", "-fx", f"sleep {nap}"], check=False)
+
+
 def test_a_signal_is_not_a_lost_link(box: Host) -> None:
     assert box.script("kill -KILL $$", check=False).exit_code >= 128
 

@@ -31,5 +31,7 @@ done
 if [ "$2" = tree ] && [ -d "$tree" ]; then
     rm -rf -- "$tree" || exit 1
     echo tree
+    # What the source step notes of a tree; `kept` are files that it once moved out of the way, and stays.
+    find "$HOME/ez/.ez/.source/$1" -mindepth 1 -maxdepth 1 ! -name kept -exec rm -rf -- {} + 2>/dev/null
 fi
 rm -rf -- "$home"

@@ -1,0 +1,96 @@
+"""How fast `ez` starts: commands that only look, with 100 environments in the index, and what the start is made of."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from functools import partial
+
+from ez.models import Computer, Port, SshEndpoint
+from ez.state import EnvironmentRecord, State
+from scripts.benchmarks._measure import Row, against, duration, headline, interleaved, table
+from scripts.benchmarks._person import EZ, Person, person
+
+ROUNDS = 20
+ENVIRONMENTS = 100
+COMPUTERS = 10
+SHOWN_MODULES = 12
+
+_BUDGETS = {"ez --version": 0.1, "ez env ls": 0.2, "ez compute ls": 0.2}
+_IMPORTED = re.compile(r"^import time: +(\d+) \| +(\d+) \| ( *)(\S+)$", re.M)
+
+
+def main() -> None:
+    with person() as somebody:
+        _fill(somebody)
+        headline(f"starting `ez`, {ENVIRONMENTS} environments on {COMPUTERS} computers, {ROUNDS} rounds in turns")
+        commands = {
+            "ez --version": (EZ, "--version"),
+            "ez env ls": (EZ, "env", "ls"),
+            "ez compute ls": (EZ, "compute", "ls"),
+            "ez --help": (EZ, "--help"),
+            "an empty Python program": (sys.executable, "-c", "pass"),
+        }
+        timings = interleaved(ROUNDS, {name: partial(somebody.seconds, *command) for name, command in commands.items()})
+        rows: list[Row] = [
+            (name, str(timing), against(_BUDGETS[name], timing.median) if name in _BUDGETS else "")
+            for name, timing in timings.items()
+        ]
+        table(rows)
+        _show_imports(somebody)
+
+
+def _fill(somebody: Person) -> None:
+    with State(somebody.home / ".local/state/ez/state.db") as state, state.transaction():
+        for number in range(COMPUTERS):
+            state.save_computer(Computer(f"box-{number}", "byo", SshEndpoint("192.0.2.1", 22, "dev")))
+        for number in range(ENVIRONMENTS):
+            name, computer = f"project-{number}", f"box-{number % COMPUTERS}"
+            state.save_environment(
+                EnvironmentRecord(
+                    name,
+                    computer,
+                    repo_url=f"git@example.com:team/{name}.git",
+                    alias=f"{name}.ez",
+                    status="running",
+                    ports=(Port(8888, 49000 + number, "jupyter"),),
+                )
+            )
+
+
+def _show_imports(somebody: Person) -> None:
+    """Where the time of `ez env ls` goes before its first line runs; measuring makes imports slower by half."""
+    program = "import sys; sys.argv = ['ez', 'env', 'ls']; from ez.cli import main; main()"
+    own, trees = _imports(somebody, program)
+    base, _ = _imports(somebody, "pass")
+    total = sum(own.values()) - sum(base.values())
+    rows = [(name, duration(seconds), "") for name, seconds in _by_package(own - base).most_common(SHOWN_MODULES)]
+    table([*rows, ("all beyond Python itself", duration(total), "")], ("package, modules of its own", "imports", ""))
+    table(
+        [(name, duration(seconds), "") for name, seconds in trees.most_common(SHOWN_MODULES)],
+        ("module, with all that it imports first", "imports", ""),
+    )
+
+
+def _imports(somebody: Person, program: str) -> tuple[Counter[str], Counter[str]]:
+    """Seconds by module, alone and with what it brings in."""
+    command = '"$@" 2>&1 >/dev/null'
+    lines = somebody.run("sh", "-c", command, "sh", sys.executable, "-X", "importtime", "-c", program)
+    own: Counter[str] = Counter()
+    trees: Counter[str] = Counter()
+    for alone, whole, _, name in _IMPORTED.findall(lines):
+        own[name] += int(alone) / 1e6
+        trees[name] += int(whole) / 1e6
+    return own, trees
+
+
+def _by_package(modules: Counter[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for name, seconds in modules.items():
+        found[name.partition(".")[0]] += seconds
+    return found
+
+
+if __name__ == "__main__":
+    main()
