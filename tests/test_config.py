@@ -58,7 +58,9 @@ def test_a_wrong_file_is_named(text: str, named: str, tmp_path: Path, variables:
 
 
 @pytest.mark.parametrize("key", sorted(PERSONAL))
-def test_a_repo_may_not_say_where_downloads_come_from_or_take_the_agent(key: str, tmp_path: Path, variables: dict[str, str]) -> None:
+def test_a_repo_may_not_say_where_downloads_come_from_or_take_the_agent(
+    key: str, tmp_path: Path, variables: dict[str, str]
+) -> None:
     table, name = key.split(".")
     value = "true" if KEYS[key].kind is bool else '"evil"'
     (tmp_path / "ez.toml").write_text(f"[{table}]\n{name} = {value}\n")

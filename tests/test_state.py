@@ -141,6 +141,11 @@ def change(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+def test_a_name_that_is_not_utf8_is_no_damage(path: Path) -> None:
+    with State(path) as state, pytest.raises(StateError, match=r"not UTF-8.*caf\\udce9"):
+        state.save_environment(replace(HELLO, repo_path="/home/me/caf\udce9"))
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

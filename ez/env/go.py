@@ -7,7 +7,10 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.compute.ensure import ensure
@@ -19,10 +22,12 @@ from ez.env.lock import environment_lock
 from ez.env.probe import Container, Probe, parse_probe, script
 from ez.env.request import GoContext, GoRequest
 from ez.env.source import Source, bring
-from ez.errors import EzError
+from ez.errors import EngineError, EzError
 from ez.events import Notice, step
 from ez.models import Access, Computer, Image
 from ez.ssh.host import Host
+
+_SIGN_OF_LIFE_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,7 @@ def _have_image(
 ) -> Image:
     from ez.build.solve import build, find_image
 
-    with step(context.sink, "build", "Build") as report, host.unix_socket(ready.socket) as engine:
+    with step(context.sink, "build", "Build") as report, _engine(host, ready.socket) as engine:
         found = None if request.rebuild else find_image(engine, reference)
         if found is not None and found.digest == definition.digest:
             report.detail, report.skipped = "the image is there", True
@@ -214,3 +219,15 @@ def _have_image(
             raise
         report.detail = reference
         return image
+
+
+@contextmanager
+def _engine(host: Host, socket: str) -> Iterator[Path]:
+    """The engine's socket. Where it is lost because the computer is, that is what is raised."""
+    try:
+        with host.unix_socket(socket) as engine:
+            yield engine
+    except EngineError:
+        if not host.is_local:
+            host.run(["true"], timeout=_SIGN_OF_LIFE_SECONDS)
+        raise

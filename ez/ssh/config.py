@@ -161,7 +161,7 @@ class SshConfig:
         if not self._directory.exists():
             remove_include(self._user_config, checked_path(self._config))
             return
-        with self._alone():
+        with locked(self._lock):
             for alias in self._aliases_at_reset():
                 self.close_master(alias)
             remove_include(self._user_config, checked_path(self._config))

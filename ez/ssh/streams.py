@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Generic, Protocol, TypeVar, cast
 
+from ez.errors import HostError
+
 CHUNK = 64 * 1024
 """Bytes moved at a time."""
+
+MOST_OUTPUT = 1 << 30
+"""Bytes that a command may print on either stream; one that prints more is ended before it fills this memory."""
 
 Input = bytes | BinaryIO | Iterable[bytes]
 """What a command can be given on its stdin; files and iterables are read as the command takes them."""
@@ -105,8 +110,8 @@ def follow(
     over = False
     try:
         feeder = Worker(lambda: _feed(process, input))
-        errors = Worker(lambda: _drain(process.read_errors, on_line, lock))
-        output = _drain(process.read_output, on_line, lock)
+        errors = Worker(lambda: _drain(process, process.read_errors, on_line, lock))
+        output = _drain(process, process.read_output, on_line, lock)
         finished = Finished(process.wait(), output, errors.result(), expired.is_set())
         over = True
         feeder.result()
@@ -152,11 +157,16 @@ def _accepted(process: Process, chunk: bytes) -> bool:
     return True
 
 
-def _drain(read: Callable[[int], bytes], on_line: Callable[[str], None] | None, lock: threading.Lock) -> bytes:
+def _drain(
+    process: Process, read: Callable[[int], bytes], on_line: Callable[[str], None] | None, lock: threading.Lock
+) -> bytes:
     lines = Lines(on_line, lock) if on_line is not None else None
     data = bytearray()
     while piece := read(CHUNK):
         data += piece
+        if len(data) > MOST_OUTPUT:
+            process.end()
+            raise HostError(f"a command printed more than {MOST_OUTPUT >> 20} MiB, and was ended")
         if lines is not None:
             lines.feed(piece)
     if lines is not None:

@@ -44,13 +44,9 @@ def interleaved(rounds: int, actions: Mapping[str, Callable[[], float]]) -> dict
 
 
 def duration(seconds: float) -> str:
-    return (
-        f"{seconds * 1000:.1f} ms"
-        if seconds < 0.1
-        else f"{seconds * 1000:.0f} ms"
-        if seconds < 1
-        else f"{seconds:.2f} s"
-    )
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
 
 
 def against(budget: float, seconds: float) -> str:

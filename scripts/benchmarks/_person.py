@@ -17,8 +17,9 @@ from scripts.benchmarks._measure import timed
 EZ = str(Path(sys.executable).with_name("ez"))
 REPOSITORY = Path(__file__).parents[2]
 
-# Settings of the person who runs the benchmarks; those of the testbed itself stay.
-_PERSONAL = ("EZ_", "XDG_", "SSH_", "GIT_CONFIG_", "DOCKER_")
+# Settings of the person who runs the benchmarks; those of the testbed itself stay. Without PYTHONDONTWRITEBYTECODE
+# there is bytecode after the first start, as on anybody's computer.
+_PERSONAL = ("EZ_", "XDG_", "SSH_", "GIT_CONFIG_", "DOCKER_", "PYTHON")
 _KEPT = ("EZ_TESTBED_", "EZ_ENGINE_", "EZ_BASE_IMAGE_")
 _FINISHED = re.compile(r"^ *\d+\.\d+ StepFinished step='([^']+)' seconds=([\d.e-]+)", re.M)
 

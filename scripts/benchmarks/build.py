@@ -12,7 +12,7 @@ from ez.build.load import load
 from ez.build.solve import build, find_image
 from ez.config import resolve
 from ez.models import Network
-from scripts.benchmarks._measure import Timing, against, duration, headline, interleaved, table, timed
+from scripts.benchmarks._measure import Timing, against, headline, interleaved, table, timed
 from scripts.benchmarks._person import person, repository
 from tests.testbed import Testbed
 from tests.testbed.docker import docker

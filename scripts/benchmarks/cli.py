@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 
 from ez.models import Computer, Port, SshEndpoint
@@ -18,7 +18,7 @@ COMPUTERS = 10
 SHOWN_MODULES = 12
 
 _BUDGETS = {"ez --version": 0.1, "ez env ls": 0.2, "ez compute ls": 0.2}
-_IMPORTED = re.compile(r"^import time: +(\d+) \| +(\d+) \| ( *)(\S+)$", re.M)
+_IMPORTED = re.compile(r"^import time: +(\d+) \| +(\d+) \| *(\S+)$", re.M)
 
 
 def main() -> None:
@@ -60,36 +60,33 @@ def _fill(somebody: Person) -> None:
 
 
 def _show_imports(somebody: Person) -> None:
-    """Where the time of `ez env ls` goes before its first line runs; measuring makes imports slower by half."""
-    program = "import sys; sys.argv = ['ez', 'env', 'ls']; from ez.cli import main; main()"
-    own, trees = _imports(somebody, program)
-    base, _ = _imports(somebody, "pass")
-    total = sum(own.values()) - sum(base.values())
-    rows = [(name, duration(seconds), "") for name, seconds in _by_package(own - base).most_common(SHOWN_MODULES)]
-    table([*rows, ("all beyond Python itself", duration(total), "")], ("package, modules of its own", "imports", ""))
-    table(
-        [(name, duration(seconds), "") for name, seconds in trees.most_common(SHOWN_MODULES)],
-        ("module, with all that it imports first", "imports", ""),
+    """Where the time of `ez env ls` goes before its first line runs; being measured makes imports slower."""
+    alone, whole = _imports(somebody, "import sys; sys.argv = ['ez', 'env', 'ls']; from ez.cli import main; main()")
+    python, _ = _imports(somebody, "pass")
+    packages: dict[str, float] = {}
+    for name in alone.keys() - python.keys():
+        package = name.partition(".")[0]
+        packages[package] = packages.get(package, 0.0) + alone[name]
+    total = (
+        "all beyond Python itself",
+        duration(sum(packages.values())),
+        f"{len(alone.keys() - python.keys())} modules",
     )
+    table([*_largest(packages), total], ("package, its own modules", "imports", ""))
+    table(_largest(whole), ("module, with what it imports first", "imports", ""))
 
 
-def _imports(somebody: Person, program: str) -> tuple[Counter[str], Counter[str]]:
-    """Seconds by module, alone and with what it brings in."""
+def _imports(somebody: Person, program: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds by module, alone and with all that it brings in."""
     command = '"$@" 2>&1 >/dev/null'
     lines = somebody.run("sh", "-c", command, "sh", sys.executable, "-X", "importtime", "-c", program)
-    own: Counter[str] = Counter()
-    trees: Counter[str] = Counter()
-    for alone, whole, _, name in _IMPORTED.findall(lines):
-        own[name] += int(alone) / 1e6
-        trees[name] += int(whole) / 1e6
-    return own, trees
+    found = [(name, int(alone) / 1e6, int(whole) / 1e6) for alone, whole, name in _IMPORTED.findall(lines)]
+    return {name: alone for name, alone, _ in found}, {name: whole for name, _, whole in found}
 
 
-def _by_package(modules: Counter[str]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for name, seconds in modules.items():
-        found[name.partition(".")[0]] += seconds
-    return found
+def _largest(seconds: Mapping[str, float]) -> list[Row]:
+    ranked = sorted(seconds.items(), key=lambda item: item[1], reverse=True)
+    return [(name, duration(spent), "") for name, spent in ranked[:SHOWN_MODULES]]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ez.models import SshEndpoint
 from ez.ssh.connect import open_host
 from scripts.benchmarks._measure import Row, Timing, against, duration, headline, table, timed
 from scripts.benchmarks._person import EZ, REPOSITORY, Person, person
-from tests.testbed import Agent, Relay, TestComputer, Testbed
+from tests.testbed import Agent, Relay, Testbed, TestComputer
 
 NAME = "bench-ssh"
 ROUNDS = 7

@@ -15,7 +15,7 @@ SLOW = """\
 
 def build():
     base(image="ubuntu:22.04", dev=True)
-    run(commands=["echo slow-{name}; sleep 2"])
+    run(commands=["echo slow-{name}; sleep 1"])
 """
 
 

@@ -318,6 +318,6 @@ def test_attach_commands_reach_the_far_end_as_they_are(words: list[str]) -> None
         (line,) = [line for line in text.split("\n") if "ProxyCommand" in line]
         command = line.split(None, 1)[1].replace("%%", "%")
         if computer == "gpu":
-            command = f'ssh() {{ shift 2; sh -c "$*"; }}; {command}'
+            command = f'ssh() {{ shift 3; sh -c "$*"; }}; {command}'
         shown = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
         assert shown.decode().split("\0")[:-1] == words

@@ -113,6 +113,13 @@ def test_a_time_limit_holds_where_nothing_can_be_ended(
     subprocess.run(["pkill", "-fx", f"sleep {nap}"], check=False)
 
 
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_flood_does_not_fill_the_memory(box: Host, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ez.ssh.streams.MOST_OUTPUT", 2 << 20)
+    with pytest.raises(HostError, match="more than 2 MiB"):
+        box.script('exec cat /dev/zero >&"$1"', [stream], timeout=60)
+
+
 def test_a_signal_is_not_a_lost_link(box: Host) -> None:
     assert box.script("kill -KILL $$", check=False).exit_code >= 128
 

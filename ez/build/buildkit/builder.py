@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from grpclib.exceptions import GRPCError
 
@@ -29,9 +30,9 @@ from ez.build.buildkit.surroundings import (
     wants_base_files,
 )
 from ez.build.definition import Definition
-from ez.build.graph import ImageSource, base_image
+from ez.build.graph import ImageSource, base_image, walk
 from ez.build.llb.marshal import Made, base_images, marshal
-from ez.build.llb.reference import normalise
+from ez.build.llb.reference import normalise, registry_of
 from ez.build.llb.steps import Base
 from ez.events import Sink, null_sink
 from ez.models import Network
@@ -69,7 +70,7 @@ class Builder:
             Files({"context": context}),
             Secrets(self._secrets),
             Agent(self._order.agent_socket),
-            Auth(self._order.docker_config),
+            Auth(self._order.docker_config, self._registries()),
         )
         shared_key = hashlib.sha256(bytes(context.resolve())).hexdigest()
         try:
@@ -79,6 +80,12 @@ class Builder:
         except failures.LOST as error:
             raise failures.lost(self._place.engine, error) from error
         return reply.get("containerimage.digest", "")
+
+    def _registries(self) -> frozenset[str]:
+        """The hosts of all images of the definition, and of the mirror that may stand in for them."""
+        images = [state for state in walk(self._order.definition.state) if isinstance(state, ImageSource)]
+        mirrors = [urlsplit(url).netloc for name, url in self._order.network.mirrors if name == "registry"]
+        return frozenset([*(registry_of(normalise(image)) for image in images), *mirrors])
 
     async def _body(self, gateway: Gateway) -> tuple[str, bytes]:
         definition = self._order.definition

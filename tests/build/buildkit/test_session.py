@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ez.build.buildkit.messages import control
-from ez.build.buildkit.session.auth import find_credentials
+from ez.build.buildkit.messages import auth, control
+from ez.build.buildkit.session.auth import Auth, find_credentials
 from ez.build.buildkit.session.patterns import Patterns
-from ez.build.buildkit.session.walk import walk
+from ez.build.buildkit.session.walk import open_below, walk
 from ez.build.buildkit.status import Progress
 
 from .conftest import Recorder
@@ -88,6 +88,44 @@ def test_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: dict
     config = tmp_path / "config.json"
     config.write_text(json.dumps(case["config"]))
     assert list(asyncio.run(find_credentials(config, case["registry"]))) == case["gives"]
+
+
+class Question:
+    """A call with one message."""
+
+    def __init__(self, message: Any) -> None:
+        self.answers: list[Any] = []
+        self._message = message
+
+    async def recv_message(self) -> Any:
+        return self._message
+
+    async def send_message(self, message: Any) -> None:
+        self.answers.append(message)
+
+
+@pytest.mark.parametrize(
+    ("asked", "secret"), [("mine.example", "mine"), ("registry-1.docker.io", "hub"), ("other.example", "")]
+)
+def test_an_engine_gets_no_credentials_but_those_of_its_build(tmp_path: Path, asked: str, secret: str) -> None:
+    config = tmp_path / "config.json"
+    entries = {"mine.example": "mine", "other.example": "other", "https://index.docker.io/v1/": "hub"}
+    known = {host: {"username": "me", "password": password} for host, password in entries.items()}
+    config.write_text(json.dumps({"auths": known}))
+    stream = Question(auth.CredentialsRequest(host=asked))
+    (handler,) = Auth(config, {"mine.example", "docker.io"}).methods().values()
+    asyncio.run(handler.func(stream))
+    assert [answer.secret for answer in stream.answers] == [secret]
+
+
+def test_nothing_is_read_through_a_directory_that_became_a_link(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "key").touch()
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "data").symlink_to("../outside")
+    for path, flags in (("data/key", os.O_RDONLY), ("data", os.O_RDONLY | os.O_DIRECTORY)):
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+            open_below(tmp_path / "repo", path, flags)
 
 
 def test_a_log_in_pieces_becomes_lines() -> None:

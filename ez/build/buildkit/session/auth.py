@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,15 @@ ANONYMOUS: Credentials = ("", "")
 
 
 class Auth:
-    """`config` is Docker's config file. Token requests are left to the engine, which falls back to credentials."""
+    """`config` is Docker's config file, `registries` are the hosts that the build reads images from.
 
-    def __init__(self, config: Path) -> None:
+    An engine may ask for any registry and may be somebody else's, so that it gets the credentials of those alone.
+    Token requests are left to the engine, which falls back to credentials.
+    """
+
+    def __init__(self, config: Path, registries: Collection[str]) -> None:
         self._config = config
+        self._registries = registries
 
     def methods(self) -> dict[str, Handler]:
         credentials = Handler(
@@ -43,7 +49,8 @@ class Auth:
 
     async def _credentials(self, stream: Any) -> None:
         request = await stream.recv_message()
-        username, secret = await find_credentials(self._config, request.host)
+        wanted = (_HUB_NAMES[-1] if request.host == _HUB else request.host) in self._registries
+        username, secret = await find_credentials(self._config, request.host) if wanted else ANONYMOUS
         await stream.send_message(auth.CredentialsResponse(username=username, secret=secret))
 
 

@@ -17,7 +17,7 @@ from grpclib.exceptions import GRPCError
 
 from ez.build.buildkit.messages import fsutil
 from ez.build.buildkit.session.patterns import Patterns
-from ez.build.buildkit.session.walk import Entry, walk
+from ez.build.buildkit.session.walk import Entry, open_below, walk
 
 _STAT, _REQUEST, _DATA, _FINISH, _ERROR = range(5)
 _CHUNK = 256 * 1024
@@ -96,7 +96,8 @@ class _Transfer:
             number = await self._asked.get()
             if number not in self._files:
                 raise ValueError(f"the engine asked for a file that was not offered: {number}")
-            with open(self._root / self._files[number], "rb", opener=_opener) as file:
+            # A pipe that has taken the file's place is not waited for.
+            with os.fdopen(open_below(self._root, self._files[number], os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
                 while chunk := file.read(_CHUNK):
                     await self._send(fsutil.Packet(type=_DATA, id=number, data=chunk))
                     await asyncio.sleep(0)
@@ -126,11 +127,6 @@ def _utf8(path: str) -> str:
     except UnicodeEncodeError:
         raise ValueError(f"a file's name is not UTF-8: `{os.fsencode(path)!r}`") from None
     return path
-
-
-def _opener(path: str, flags: int) -> int:
-    """Never follow a link that has taken a file's place since the walk, nor wait on a pipe."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _words(error: OSError | ValueError) -> str:

@@ -97,18 +97,36 @@ def _could_hold(directory: str, include: Patterns, exclude: Patterns) -> bool:
     return exclude.any_negated or not exclude.match(directory)
 
 
+def open_below(root: Path, path: str, flags: int) -> int:
+    """A descriptor of `path` below `root`, by way of no link, nor of one that has just taken a directory's place."""
+    *above, name = path.split("/")
+    directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in above:
+            deeper = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            os.close(directory)
+            directory = deeper
+        return os.open(name or ".", flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
 def _children(root: Path, directory: str) -> list[Entry]:
-    with os.scandir(root / directory) as scanned:
-        names = sorted((item.name for item in scanned), key=os.fsencode)
     prefix = f"{directory}/" if directory else ""
-    return [entry for name in names if (entry := _entry(root, prefix + name))]
+    descriptor = open_below(root, directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(descriptor) as scanned:
+            names = sorted((item.name for item in scanned), key=os.fsencode)
+        return [entry for name in names if (entry := _entry(descriptor, name, prefix + name))]
+    finally:
+        os.close(descriptor)
 
 
-def _entry(root: Path, path: str) -> Entry | None:
+def _entry(directory: int, name: str, path: str) -> Entry | None:
     """None for what has vanished and for what no image can hold (sockets)."""
     try:
-        status = os.lstat(root / path)
-        link = os.readlink(root / path) if stat.S_ISLNK(status.st_mode) else ""
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        link = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else ""
     except FileNotFoundError:
         return None
     return Entry(path, status, link) if stat.S_IFMT(status.st_mode) in _TYPES else None
