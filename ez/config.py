@@ -106,6 +106,11 @@ class Settings:
         path = self.environment.get("SSH_AUTH_SOCK", "")
         return Path(path) if path else None
 
+    @property
+    def docker_config(self) -> Path:
+        """The Docker CLI's own settings, which know how to log in to registries."""
+        return Path(self.environment.get("DOCKER_CONFIG") or self.directories.home / ".docker") / "config.json"
+
     def network(self) -> Network:
         """Read the certificate file and gather what every download goes through."""
         names = {"apt_debian": "apt.debian", "apt_ubuntu": "apt.ubuntu", "registry": "registry"}

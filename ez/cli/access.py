@@ -66,6 +66,18 @@ def connect(run: Session, name: str) -> Iterator[Host]:
         host.close()
 
 
+@contextmanager
+def connect_alone(run: Session, record: EnvironmentRecord) -> Iterator[Host]:
+    """The environment's computer, with no other ez of this person at work on the environment."""
+    from ez.env.lock import environment_lock
+
+    with (
+        environment_lock(run.settings.directories.locks, f"{record.computer}.{record.name}", run.sink),
+        connect(run, record.computer) as host,
+    ):
+        yield host
+
+
 def environment(run: Session, name: str | None, computer: str | None) -> EnvironmentRecord:
     """The environment a person means: by name, or the one of the current directory."""
     chosen = "local" if computer == "." else computer
@@ -97,7 +109,7 @@ def _ssh(run: Session, alias: str, words: Sequence[str]) -> int:
     run.stop_progress()
     command = ["ssh", *ssh_config(run).arguments]
     try:
-        return subprocess.run([*command, alias, *(["--", *words] if words else [])], check=False).returncode
+        return subprocess.run([*command, "--", alias, *words], check=False).returncode
     except FileNotFoundError as error:
         raise EzError("the OpenSSH client `ssh` is not on PATH", "install openssh-client") from error
 

@@ -9,7 +9,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from ez.cli.output import current_log, say, show_error
-from ez.errors import EXIT_BUG, EXIT_INTERRUPTED, EzError
+from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError
 
 NOUNS = {"env": "ez.cli.env", "compute": "ez.cli.compute", "config": "ez.cli.config"}
 """The first word of a command line -> the module whose `app` has its commands."""
@@ -61,6 +61,9 @@ def run(arguments: list[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        show_error(EzError(f"{error.strerror or error}: `{error.filename or 'output'}`"), current_log())
+        return EXIT_FAILURE
     except Exception as error:
         return _report_bug(error)
 

@@ -10,7 +10,7 @@ import typer
 
 from ez.cli.access import config_file, connect, open_computer, publish_computer, ssh_computer, ssh_config
 from ez.cli.options import ComputerArgument, JsonOption, OldComputerOption, QuietOption, VerboseOption, YesOption
-from ez.cli.output import print_json, print_table, say
+from ez.cli.output import clean, print_json, print_table, say
 from ez.cli.session import Session, confirm, session
 from ez.errors import HostKeyError, UsageError
 from ez.models import Computer, LocalEndpoint, SshEndpoint
@@ -163,7 +163,7 @@ def info(
             ("gpus", gpus + (f", driver {found.nvidia.driver}" if found.nvidia.driver else "")),
         )
         for label, value in rows:
-            typer.echo(f"{label + ':':<9}{value}")
+            typer.echo(f"{label + ':':<9}{clean(value)}")
 
 
 @app.command()

@@ -33,9 +33,11 @@ def doctor(
         found.append(check)
         if not json_output:
             mark, colour = _MARKS[check.status]
-            typer.echo(f"{paint(mark, colour)}  {check.title}" + (f": {clean(check.detail)}" if check.detail else ""))
+            typer.echo(
+                f"{paint(mark, colour)}  {clean(check.title)}" + (f": {clean(check.detail)}" if check.detail else "")
+            )
             if check.fix:
-                typer.echo(f"      fix: {check.fix}")
+                typer.echo(f"      fix: {clean(check.fix)}")
     if json_output:
         print_json(found)
     failed = sum(check.status == "failed" for check in found)

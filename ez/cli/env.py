@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from ez.cli.access import connect, environment, exec_ssh
+from ez.cli.access import connect, connect_alone, environment, exec_ssh
 from ez.cli.options import (
     ComputerOption,
     EnvironmentArgument,
@@ -18,7 +19,7 @@ from ez.cli.options import (
     VerboseOption,
     YesOption,
 )
-from ez.cli.output import print_json, print_table, say
+from ez.cli.output import clean, print_json, print_table, say
 from ez.cli.session import Session, confirm, session
 from ez.errors import EzError, UsageError
 from ez.state import EnvironmentRecord
@@ -141,7 +142,7 @@ def info(
             ("services", ", ".join(services) or "none"),
         )
         for label, value in rows:
-            typer.echo(f"{label + ':':<11}{value}")
+            typer.echo(f"{label + ':':<11}{clean(value)}")
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def start(
 
     with session("env-start", json_output=json_output) as run:
         record = environment(run, name or old_name, compute or old_computer)
-        with connect(run, record.computer) as host:
+        with connect_alone(run, record) as host:
             manage.start(host, record.name)
         _finish(run, record, "running", f"`{record.name}` runs; enter it: ssh {record.alias}")
 
@@ -185,7 +186,7 @@ def stop(
 
     with session("env-stop", json_output=json_output) as run:
         record = environment(run, name or old_name, compute or old_computer)
-        with connect(run, record.computer) as host:
+        with connect_alone(run, record) as host:
             manage.stop(host, record.name)
         _finish(run, record, "exited", f"`{record.name}` is stopped; start it again: ez env start {record.name}")
 
@@ -236,7 +237,7 @@ def delete(
         confirm(f"delete {what} of `{record.name}` on `{record.computer}`?", yes=yes)
         removed: tuple[str, ...] = ()
         if not forget:
-            with connect(run, record.computer) as host:
+            with connect_alone(run, record) as host:
                 removed = manage.delete(host, record.name, tree=tree, force=force)
         withdraw(run, record)
         if json_output:
@@ -310,4 +311,9 @@ def logs(
     with session("env-logs", quiet=True, log=False) as run:
         record = environment(run, name or old_name, compute or old_computer)
         with connect(run, record.computer) as host:
-            manage.logs(host, record.name, service, lines=lines, follow=follow, on_line=typer.echo)
+            manage.logs(host, record.name, service, lines=lines, follow=follow, on_line=_print_line)
+
+
+def _print_line(line: str) -> None:
+    """A terminal is kept from what would repaint it; a file gets the line as it is."""
+    typer.echo(clean(line) if sys.stdout.isatty() else line)

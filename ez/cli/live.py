@@ -55,7 +55,7 @@ class LiveSink:
         with self._lock:
             match event:
                 case StepStarted():
-                    self._steps[event.step] = _Step(event.title, time.monotonic())
+                    self._steps[event.step] = _Step(clean(event.title), time.monotonic())
                 case StepFinished() | StepFailed():
                     self._end(event)
                 case Output():

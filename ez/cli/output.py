@@ -30,7 +30,7 @@ KEEP_LOGS = 50
 
 def print_json(value: object) -> None:
     """One JSON document on stdout; dataclasses become objects."""
-    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(_plain(value), indent=2) + "\n")
 
 
 def _plain(value: object) -> Any:
@@ -47,7 +47,7 @@ def _plain(value: object) -> Any:
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns padded with spaces; the same on a terminal and in a pipe."""
-    shown = [[str(cell) for cell in row] for row in rows]
+    shown = [[clean(str(cell)) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(headers, *shown, strict=True)]
     for row in [list(headers), *shown]:
         sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
@@ -85,7 +85,7 @@ def show_error(error: EzError, log: Path | None) -> None:
     for line in lines:
         say("  | " + clean(line))
     if error.hint:
-        say("\n" + paint("hint", "1;36") + f": {error.hint}")
+        say("\n" + paint("hint", "1;36") + ": " + "\n".join(clean(line) for line in error.hint.splitlines()))
     if log is not None:
         say(paint(f"log: {log}", "2"))
 
@@ -116,12 +116,15 @@ class RunLog:
         body = " ".join(
             f"{key}={value!r}" for key, value in dataclasses.asdict(event).items() if value not in ("", None)
         )
-        self._file.write(f"{seconds:9.3f} {type(event).__name__} {body}\n")
-        self._file.flush()
+        self.write(f"{seconds:9.3f} {type(event).__name__} {body}\n")
 
     def write(self, text: str) -> None:
-        self._file.write(text if text.endswith("\n") else text + "\n")
-        self._file.flush()
+        """A log that cannot be written, on a full disk, is no reason to stop the work."""
+        try:
+            self._file.write(text if text.endswith("\n") else text + "\n")
+            self._file.flush()
+        except OSError:
+            pass
 
 
 _log: RunLog | None = None
@@ -167,11 +170,11 @@ class PlainSink:
         match event:
             case StepStarted():
                 self._titles[event.step] = event.title
-                return f"-> {event.title}"
+                return f"-> {clean(event.title)}"
             case StepFinished():
-                return f"ok {self._titles.get(event.step, event.step)}{summary(event)}"
+                return f"ok {clean(self._titles.get(event.step, event.step))}{summary(event)}"
             case StepFailed():
-                return f"!! {self._titles.get(event.step, event.step)} ({event.seconds:.1f} s)"
+                return f"!! {clean(self._titles.get(event.step, event.step))} ({event.seconds:.1f} s)"
             case Notice():
                 return f"{'warning' if event.level == 'warning' else 'note'}: {clean(event.text)}"
             case Output():

@@ -51,7 +51,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
     """Ask on a terminal. Without one, and without `flag`, refuse before anything is changed."""
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"this needs an answer: {question}", f"add {flag}")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ez.env.probe import (
     LABEL_DIGEST,
@@ -105,7 +105,7 @@ def plan_container(
         workdir=runtime.workdir or f"{runtime.home}/{environment}",
         uid=uid,
         gid=gid,
-        ports=tuple(sorted(runtime.ports, key=lambda port: (port.container, port.host))),
+        ports=tuple(sorted(map(on_loopback, runtime.ports), key=lambda port: (port.container, port.host))),
         gpus=runtime.gpus if gpu_present else 0,
         shm_mb=runtime.shm_mb or DEFAULT_SHM_MB,
         repo=repo,
@@ -113,6 +113,13 @@ def plan_container(
         network=tuple(sorted(network_variables(network).items())),
         extra=tuple(sorted(variables.items())),
     )
+
+
+def on_loopback(port: Port) -> Port:
+    """A repo may not open a port of the computer to the net, whatever address its build file names."""
+    from ipaddress import ip_address
+
+    return port if ip_address(port.address).is_loopback else replace(port, address="127.0.0.1")
 
 
 def network_variables(network: Network) -> dict[str, str]:
@@ -193,6 +200,7 @@ _REFUSALS = (
         "a container that ez did not make has the name `{name}`",
         "remove it or choose another name with -e",
     ),
+    ("ez-busy", "another ez is at work on the container of `{environment}`", "run the same command again"),
     ("port is already allocated", "a port of `{environment}` is taken on the computer", None),
     ("address already in use", "a port of `{environment}` is taken on the computer", None),
     ("could not select device driver", "the engine cannot give a GPU to containers", "ez compute prepare"),

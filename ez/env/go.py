@@ -22,7 +22,7 @@ from ez.env.lock import environment_lock
 from ez.env.probe import Container, Probe, parse_probe, script
 from ez.env.request import GoContext, GoRequest
 from ez.env.source import Source, bring
-from ez.errors import EngineError, EzError
+from ez.errors import EngineError, EzError, UsageError
 from ez.events import Notice, step
 from ez.models import Access, Computer, Image
 from ez.ssh.host import Host
@@ -48,6 +48,7 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
     check_early(request.repo, request.entry)
     computer = ensure(request.computer, context.state)
     with environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink):
+        refuse_other_repo(request, context, computer)
         host = connect(computer, context)
         try:
             ready, probe = make_ready(request, context, host)
@@ -67,6 +68,16 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
             )
         finally:
             host.close()
+
+
+def refuse_other_repo(request: GoRequest, context: GoContext, computer: Computer) -> None:
+    """Two repos of one name would take each other's environment over. Raises UsageError."""
+    known = context.state.environment(request.name, computer.name)
+    if known is not None and known.repo and known.repo != (request.repo.url or request.repo.path):
+        raise UsageError(
+            f"`{request.name}` on `{computer.name}` is the environment of another repo: `{known.repo}`",
+            "choose another name with --name, or delete that one: ez env delete " + request.name,
+        )
 
 
 def connect(computer: Computer, context: GoContext) -> Host:
@@ -176,6 +187,8 @@ def _specify(
     gpu_present = bool(found.nvidia.driver) and (found.nvidia.toolkit or found.nvidia.cdi)
     if definition.runtime.gpus and not gpu_present:
         context.sink(Notice(f"`{request.name}` asks for a GPU and `{found.computer}` has none that works", "warning"))
+    if any(container.on_loopback(port) != port for port in definition.runtime.ports):
+        context.sink(Notice("ports are published on 127.0.0.1 only, whatever runtime.expose says", "warning"))
     return container.plan_container(
         request.name,
         reference,
@@ -211,6 +224,7 @@ def _have_image(
                 reference,
                 network=context.network,
                 agent_socket=context.settings.agent_socket if request.agent else None,
+                docker_config=context.settings.docker_config,
                 salt=secrets.token_hex(8) if request.rebuild else "",
                 sink=context.sink,
             )

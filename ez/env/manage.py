@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ez.env.container import container_name
 from ez.env.probe import Probe, parse_container, parse_probe, script
+from ez.env.source import unsaved
 from ez.errors import CommandError, ContainerError, EzError
 from ez.ssh.host import Host
 
@@ -50,18 +51,27 @@ def delete(host: Host, environment: str, *, tree: bool, force: bool) -> tuple[st
 
     Raises EzError when the tree has changes or commits that are nowhere else, unless `force`.
     """
-    arguments = [environment, "tree" if tree else "", "force" if force else ""]
+    if tree and not force:
+        _refuse_loss(host, environment)
     try:
-        return tuple(host.script(script("delete"), arguments, timeout=120).text.split())
+        done = host.script(script("delete"), [environment, "tree" if tree else ""], timeout=180)
     except CommandError as error:
-        text = error.result.stderr.decode("utf-8", "replace")
-        if "ez-unsaved-work" in text:
+        if b"ez-foreign-tree" in error.result.stderr:
             raise EzError(
-                f"the work tree of `{environment}` holds work that is nowhere else:\n"
-                + "\n".join(f"  {line}" for line in text.splitlines()[1:] if line),
-                "commit and push it, or add --force",
+                f"ez did not make the work tree of `{environment}`, so it does not delete it", "leave out --work-tree"
             ) from error
         raise
+    return tuple(done.text.split())
+
+
+def _refuse_loss(host: Host, environment: str) -> None:
+    lost = unsaved(host, environment)
+    if lost.changes or lost.commits:
+        lines = [*(f"  changed: {path}" for path in lost.changes), *(f"  commit {line}" for line in lost.commits)]
+        raise EzError(
+            f"the work tree of `{environment}` holds work that is nowhere else:\n" + "\n".join(lines),
+            "commit and push it, or add --force",
+        )
 
 
 def logs(

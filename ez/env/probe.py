@@ -32,6 +32,10 @@ class Container:
     exit_code: int = 0
 
     @property
+    def environment(self) -> str:
+        return self.labels.get(LABEL_ENVIRONMENT, "")
+
+    @property
     def digest(self) -> str:
         return self.labels.get(LABEL_DIGEST, "")
 

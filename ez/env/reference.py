@@ -111,10 +111,13 @@ def without_secret(url: str) -> str:
     scheme = _SCHEME.match(url)
     if scheme is None:
         return url
-    login, separator, rest = url[scheme.end() :].partition("@")
-    if not separator or "/" in login:
+    # A password may hold anything, also `@` and `/`, and whoever wrote it may not have known how to escape that.
+    login, separator, rest = url[scheme.end() :].rpartition("@")
+    if not separator:
         return url
-    user = login.partition(":")[0]
+    user = login.partition(":")[0] if "/" not in login or ":" in login else ""
+    if not user:
+        return url if "/" in login else url[: scheme.end()] + rest
     kept = f"{user}@" if user and not _TOKEN.match(user) else ""
     return url[: scheme.end()] + kept + rest
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from ez.compute.ensure import all_computers
+from ez.env.container import container_name
 from ez.env.manage import on_computer
 from ez.env.probe import LABEL_REF, LABEL_REPO, LABEL_TREE, LABEL_WORKDIR, Container, Probe
 from ez.errors import EzError
@@ -36,7 +37,9 @@ def _told(name: str, sink: Sink) -> Iterator[None]:
 
 
 def _update(state: State, computer: str, found: tuple[Probe, ...]) -> None:
-    containers = {probe.container.labels["ez.env"]: probe.container for probe in found if probe.container is not None}
+    known = [probe.container for probe in found if probe.container is not None]
+    # Images hand their labels on, so that a label alone does not make a container ours.
+    containers = {item.environment: item for item in known if item.name == container_name(item.environment)}
     with state.transaction():
         for record in state.environments(computer):
             container = containers.pop(record.name, None)

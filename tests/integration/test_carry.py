@@ -16,7 +16,7 @@ def test_a_directory_with_all_its_work_there_and_here(
     write_files(folder, {"kept": "new\n", "staged": "staged\n", "folder/untracked": "untracked\n", "ignored": "x\n"})
     tree = Tree(folder)
     tree.git("add", "staged")
-    before, status = tree.fingerprint(), tree.git("status", "--porcelain")
+    status, before = tree.git("status", "--porcelain"), tree.fingerprint()
     assert status == " M kept\nA  staged\n?? folder/\n"
 
     person.ez("env", "go", "-c", "box", "--no-open", cwd=folder)

@@ -18,10 +18,11 @@ ez_ask() {
         *) echo unreachable ;;
         esac
     elif [ -x /usr/lib/apt/apt-helper ]; then
+        ez_draft=$(mktemp -d) || return
         ez_said=$(timeout 8 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=5 \
-            -o Acquire::https::Timeout=5 download-file "$1" "${TMPDIR:-/tmp}/ez-reach-$$" 2>&1)
+            -o Acquire::https::Timeout=5 download-file "$1" "$ez_draft/answer" 2>&1)
         ez_status=$?
-        rm -f "${TMPDIR:-/tmp}/ez-reach-$$"
+        rm -rf "$ez_draft"
         case "$ez_status $ez_said" in
         '0 '* | *' 40'[0-9]' '* | *'HTTP status 40'* | *'HttpError40'*) echo reached ;;
         *ertificate*) echo untrusted ;;

@@ -1,23 +1,20 @@
-# Remove an environment. $1 environment, $2 `tree` to remove its work tree as well, $3 `force` to do so although the
-# tree holds work that is nowhere else. Prints what was removed; what is gone already counts as removed.
+# Remove an environment. $1 environment, $2 `tree` to remove its work tree as well, which ez has to have made.
+# Prints what was removed; what is gone already counts as removed.
 set -u
 name=ez-$1
 tree=$HOME/ez/$1
 home=$HOME/ez/.ez/$1
-if [ "$2" = tree ] && [ "$3" != force ] && [ -d "$tree/.git" ]; then
-    work=$(git -C "$tree" status --porcelain 2>/dev/null | head -n 5)
-    unpushed=$(git -C "$tree" log --branches --not --remotes --oneline 2>/dev/null | head -n 5)
-    if [ -n "$work$unpushed" ]; then
-        printf 'ez-unsaved-work\n%s\n%s\n' "$work" "$unpushed" >&2
-        exit 1
-    fi
+if [ "$2" = tree ] && [ -e "$tree" ] && [ ! -e "$HOME/ez/.ez/.source/$1/source" ]; then
+    echo ez-foreign-tree >&2
+    exit 1
 fi
 if docker container inspect "$name" >/dev/null 2>&1; then
     [ -n "$(docker container inspect --format '{{index .Config.Labels "ez.env"}}' "$name")" ] || exit 0
     if [ "$2" = tree ]; then
         # What root made in the tree from inside could not be removed from outside.
-        inside=$(docker container inspect --format '{{index .Config.Labels "ez.workdir"}}' "$name")
-        docker exec -u root "$name" chown -R "$(id -u):$(id -g)" "$inside" >/dev/null 2>&1
+        image=$(docker container inspect --format '{{.Image}}' "$name")
+        docker run --rm --user 0:0 --entrypoint chown --volume "$tree:/tree" "$image" -R -h "$(id -u):$(id -g)" /tree \
+            >/dev/null 2>&1
     fi
     docker container stop --time 10 "$name" >/dev/null 2>&1
     docker container rm --force "$name" >/dev/null || exit 1
@@ -34,4 +31,4 @@ if [ "$2" = tree ] && [ -d "$tree" ]; then
     # What the source step notes of a tree; `kept` are files that it once moved out of the way, and stays.
     find "$HOME/ez/.ez/.source/$1" -mindepth 1 -maxdepth 1 ! -name kept -exec rm -rf -- {} + 2>/dev/null
 fi
-rm -rf -- "$home"
+rm -rf -- "$home" "$HOME/ez/.ez/.$name.lock"

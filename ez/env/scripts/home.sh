@@ -1,18 +1,26 @@
 # Write what the environment's container reads at each start: $1 environment, $2 public keys that may log in (added
 # to those that are there), $3 known_hosts lines, $4 Git configuration. Standard input are the authorities to trust.
+# What runs in the container can write to this directory, so that nothing found in it is followed or trusted.
 set -eu
 umask 077
 directory=$HOME/ez/.ez/$1
-mkdir -p "$directory/log"
-write() { printf '%s\n' "$2" >"$1.new.$$" && chmod 644 "$1.new.$$" && mv -f "$1.new.$$" "$1"; }
-# What runs in the container may write here: a link that it made must lead nowhere.
-[ ! -L "$directory/authorized_keys" ] || rm -f "$directory/authorized_keys"
-touch "$directory/authorized_keys"
+mkdir -p "$directory"
+draft=$(mktemp -d "$HOME/ez/.ez/.home.XXXXXX")
+trap 'rm -rf "$draft"' EXIT
+
+keys=$directory/authorized_keys
+[ ! -f "$keys" ] || [ -L "$keys" ] || head -c 1000000 "$keys" >"$draft/authorized_keys"
+touch "$draft/authorized_keys"
 printf '%s\n' "$2" | while IFS= read -r key; do
-    [ -z "$key" ] || grep -qxF -e "$key" "$directory/authorized_keys" || printf '%s\n' "$key" >>"$directory/authorized_keys"
+    [ -z "$key" ] || grep -qxF -e "$key" "$draft/authorized_keys" || printf '%s\n' "$key" >>"$draft/authorized_keys"
 done
-chmod 644 "$directory/authorized_keys"
-cat >"$directory/ca.pem.new.$$" && chmod 644 "$directory/ca.pem.new.$$" && mv -f "$directory/ca.pem.new.$$" "$directory/ca.pem"
-write "$directory/known_hosts" "$3"
-write "$directory/gitconfig" "$4"
+printf '%s\n' "$3" >"$draft/known_hosts"
+printf '%s\n' "$4" >"$draft/gitconfig"
+cat >"$draft/ca.pem"
+chmod 644 "$draft"/*
+for name in authorized_keys known_hosts gitconfig ca.pem; do
+    if [ -d "$directory/$name" ] && [ ! -L "$directory/$name" ]; then rm -rf -- "${directory:?}/$name"; fi
+    mv -fT "$draft/$name" "$directory/$name"
+done
+if [ -L "$directory/log" ] || [ ! -d "$directory/log" ]; then rm -f "$directory/log" && mkdir "$directory/log"; fi
 chmod 755 "$directory" "$directory/log"

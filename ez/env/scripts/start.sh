@@ -7,6 +7,14 @@ name=$1 spec=$2 mode=$3
 shift 3
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
+# One at a time on this computer too: another person's ez may be at work on the same environment. The lock is not in
+# the environment's own directory, which its container can write.
+if command -v flock >/dev/null 2>&1; then
+    mkdir -p -m 700 "$HOME/ez/.ez"
+    exec 9>"$HOME/ez/.ez/.$name.lock"
+    flock -w 120 9 || fail "ez-busy"
+fi
+
 replaced=
 label() { docker container inspect --format "{{index .Config.Labels \"$1\"}}" "$name" 2>/dev/null; }
 if docker container inspect "$name" >/dev/null 2>&1; then
@@ -17,12 +25,15 @@ if docker container inspect "$name" >/dev/null 2>&1; then
         docker container rm --force "$name" >/dev/null || exit 1
     fi
 fi
+created=
 if ! docker container inspect "$name" >/dev/null 2>&1; then
     [ "$mode" != resume ] || fail "ez-no-container"
     docker container create --name "$name" --env-file /dev/stdin "$@" >/dev/null || exit 1
+    created=yes
 fi
 error=$(docker container start "$name" 2>&1 >/dev/null) || {
-    docker container rm --force "$name" >/dev/null 2>&1
+    # One that was there before holds files that a person may want.
+    [ -z "$created" ] || docker container rm --force "$name" >/dev/null 2>&1
     fail "$error"
 }
 
@@ -36,7 +47,7 @@ until docker exec -u root "$name" test -e /run/ez/ready 2>/dev/null; do
     fi
     sleep 0.1
 done
-printf 'host-key %s\n' "$(docker exec -u root "$name" cat /etc/ez/env/ssh_host_ed25519_key.pub)"
+printf 'host-key %s\n' "$(docker exec -u root "$name" head -n 1 /etc/ez/env/ssh_host_ed25519_key.pub)"
 printf 'container %s\n' "$(docker container inspect --format '{{json .}}' "$name")"
 
 # Without --force: an image that some container still uses stays.

@@ -17,7 +17,7 @@ from ez.models import Checkout, Network, RepoRef
 from ez.names import check_name
 from ez.ssh.host import Host
 
-__all__ = ["Source", "bring", "fetch_more"]
+__all__ = ["Source", "Unsaved", "bring", "fetch_more", "unsaved"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,14 @@ class Source:
     fetched: tuple[str, ...] | None
     env: str
     cache: Path
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """Work of an environment that is nowhere else: at most five changed paths, and as many commits, for a person."""
+
+    changes: tuple[str, ...]
+    commits: tuple[str, ...]
 
 
 def bring(
@@ -77,6 +85,12 @@ def fetch_more(host: Host, source: Source, paths: Sequence[str], *, sink: Sink =
     reply = call(host, "fetch", [source.env], request(wanted), sink)
     directory, fetched = mirror(host, source.env, reply, wanted, source.cache, sink)
     return replace(source, directory=directory, fetched=fetched)
+
+
+def unsaved(host: Host, env: str, *, sink: Sink = null_sink) -> Unsaved:
+    """What would be lost with the work tree of `env`. Raises SourceError where that cannot be told."""
+    reply = call(host, "unsaved", [env], {}, sink)
+    return Unsaved(*(tuple(reply.values.get(key, "").splitlines()) for key in ("changes", "commits")))
 
 
 def _in_place(path: Path) -> Checkout:

@@ -91,6 +91,8 @@ def parse_listing(reply: Reply) -> dict[str, Entry]:
         kind, digest = match[1], digests.get(path, "")
         if path != "." and (kind != "f" or digest):
             listing[path] = Entry(kind, int(match[2], 8), int(match[3]), target if kind == "l" else "", digest)
+    if sum(entry.size for entry in listing.values() if entry.kind == "f") > LARGEST:
+        raise SourceError(f"the files of the definition are larger than {LARGEST >> 20} MiB", "copy less with io.copy")
     _check_tree(listing)
     return listing
 

@@ -56,6 +56,11 @@ lock() {
 tree_is_there() {
     if [ -e "$tree/.git" ] || [ -L "$tree/.git" ]; then
         [ -d "$tree/.git" ] && [ ! -L "$tree/.git" ] && [ -e "$meta/source" ] || fail occupied
+        # A container can write there. What leads out of the Git directory is not followed.
+        [ ! -e "$tree/.git/commondir" ] || fail occupied
+        for part in config index shallow HEAD packed-refs objects refs info; do
+            [ ! -L "$tree/.git/$part" ] || fail occupied
+        done
         return 0
     fi
     [ ! -e "$tree" ] && [ ! -L "$tree" ] && return 1
@@ -109,5 +114,5 @@ index_git() {
 # real_git ...: references and settings of the work tree, nothing that reads or writes files in it.
 real_git() {
     # shellcheck disable=SC2086
-    GIT_DIR="$real" GIT_WORK_TREE="$tree" GIT_ALLOW_PROTOCOL=none git $safe "$@"
+    GIT_DIR="$real" GIT_COMMON_DIR="$real" GIT_WORK_TREE="$tree" GIT_ALLOW_PROTOCOL=none git $safe "$@"
 }

@@ -112,8 +112,8 @@ install_index() {
 }
 
 apply_settings() {
-    GIT_DIR="$real" xargs -0 -n 1 sh -c '[ -z "${1-}" ] || git config --unset-all "$1" || [ $? = 5 ]' sh <"$plan/settings.unset"
-    GIT_DIR="$real" xargs -0 -n 2 sh -c '[ -z "${1-}" ] || git config --add "$1" "$2"' sh <"$plan/settings.add"
+    GIT_DIR="$real" GIT_COMMON_DIR="$real" xargs -0 -n 1 sh -c '[ -z "${1-}" ] || git config --unset-all "$1" || [ $? = 5 ]' sh <"$plan/settings.unset"
+    GIT_DIR="$real" GIT_COMMON_DIR="$real" xargs -0 -n 2 sh -c '[ -z "${1-}" ] || git config --add "$1" "$2"' sh <"$plan/settings.add"
 }
 
 # say_pending: what a killed run left, for ez to decide on; false where it left nothing.
