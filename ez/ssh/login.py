@@ -59,7 +59,7 @@ def login(
     finally:
         if agent is not None:
             agent.close()
-    raise _refused(resolved, offers)
+    raise _refused(resolved, offers, agent_socket, answers=agent is not None)
 
 
 class _Offers:
@@ -136,14 +136,22 @@ def _accepted(transport: paramiko.Transport, user: str, key: paramiko.PKey) -> b
     return transport.is_authenticated()
 
 
-def _refused(resolved: Resolved, offers: _Offers) -> LoginError:
+def _refused(resolved: Resolved, offers: _Offers, agent_socket: Path | None, *, answers: bool) -> LoginError:
     target = resolved.target
     if offers.locked:
         path = offers.locked[0]
         return LoginError(f"login refused: `{target}` (the key `{path}` has a passphrase)", f"ssh-add {path}")
     if offers.count == 0:
-        return LoginError(f"no SSH key to log in with: `{target}`", "ssh-keygen -t ed25519")
+        return _without_keys(target, agent_socket, answers=answers)
     if offers.count >= _MANY_KEYS:
         message = f"login refused: `{target}` (it took none of {offers.count} keys and may count them as an attack)"
         return LoginError(message, "name the right one with `--identity FILE`")
     return LoginError(f"login refused: `{target}` (keys offered: {offers.count})", f"ssh-copy-id {resolved.arguments}")
+
+
+def _without_keys(target: str, agent_socket: Path | None, *, answers: bool) -> LoginError:
+    if answers:
+        return LoginError(f"no SSH key to log in with: `{target}` (the SSH agent holds none)", "ssh-add")
+    reason = f"the SSH agent does not answer: `{agent_socket}`" if agent_socket is not None else "no SSH agent runs"
+    hint = 'eval "$(ssh-agent)" && ssh-add'
+    return LoginError(f"no SSH key to log in with: `{target}` ({reason})", hint)

@@ -63,7 +63,7 @@ def test_each_tool(tool: str, tmp_path: Path, home: Path) -> None:
     """Without curl and wget, apt's own downloader asks."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("sh", "timeout", "rm", tool):
+    for name in ("sh", "timeout", "rm", "mktemp", tool):
         if name:
             (programs / name).symlink_to(str(shutil.which(name)))
     host = LocalHost(environment={"PATH": str(programs), "HOME": str(home)}, home=home)

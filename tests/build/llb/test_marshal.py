@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -195,21 +194,12 @@ def test_base_images_are_those_that_steps_grow_from() -> None:
     assert list(base_images(state)) == [REFERENCE, "docker.io/library/builder:latest"]
 
 
-def test_a_thousand_steps_take_a_tenth_of_a_second_and_ten_thousand_ten_times_that() -> None:
-    def seconds(length: int) -> float:
-        best = float("inf")
-        for _ in range(3):
-            started = time.perf_counter()
-            state: State = BASE
-            for number in range(length):
-                state = Run(state, ("sh", "-c", f"echo {number}"), mounts=(CacheMount("/c", "c"),))
-            marshal(state).message.SerializeToString(deterministic=True)
-            best = min(best, time.perf_counter() - started)
-        return best
-
-    thousand = seconds(1_000)
-    assert thousand < 0.1
-    assert seconds(10_000) < 20 * thousand
+def test_ten_thousand_steps_in_a_row_are_no_limit() -> None:
+    state: State = BASE
+    for number in range(10_000):
+        state = Run(state, ("sh", "-c", f"echo {number}"), mounts=(CacheMount("/c", "c"),))
+    assert len(marshal(state).message.SerializeToString(deterministic=True)) > 10_000 * len("sh -c echo 0")
+    assert len(marshal(state).states) == 10_001
 
 
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:

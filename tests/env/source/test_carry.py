@@ -223,6 +223,7 @@ def test_the_same_work_on_both_sides_is_no_conflict(here: Tree, box: Box, cache:
     assert there.described() == here.described()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [True, False], ids=["first carry", "later carry"])
 def test_killed_at_every_command_it_converges(first: bool, here: Tree, box: Box, cache: Path, tmp_path: Path) -> None:
     carry(here, box, cache)

@@ -220,6 +220,7 @@ def test_an_empty_repo_fills_up_later(server: GitHttpServer, here: Tree, box: Bo
     assert there.status() == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [True, False], ids=["clone", "update"])
 def test_killed_at_every_command_it_converges(
     first: bool, origin: Tree, server: GitHttpServer, box: Box, cache: Path, tmp_path: Path
