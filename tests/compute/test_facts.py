@@ -59,7 +59,8 @@ def test_engine_of_this_computer(home: Path, engine: Path) -> None:
 
 
 def test_values() -> None:
-    info = "29.0.1|overlayfs|/data|[[driver-type io.containerd.snapshotter.v1]]|nvidia runc |[name=rootless]|http://mirror/ "
+    mirrors = "http://mirror/ "
+    info = f"29.0.1|overlayfs|/data|[[driver-type io.containerd.snapshotter.v1]]|nvidia runc |[name=rootless]|{mirrors}"
     found = told(
         docker__info=info,
         docker__engine="user",
