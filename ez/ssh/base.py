@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
@@ -14,7 +15,7 @@ from ez.ssh.streams import Finished, Input, Process, follow
 _LOST = -1
 
 
-class CommandHost:
+class CommandHost(ABC):
     """The half of the `Host` protocol that is the same everywhere; `start` is what differs."""
 
     def __init__(self, name: str, sink: Sink) -> None:
@@ -25,9 +26,9 @@ class CommandHost:
     def name(self) -> str:
         return self._name
 
+    @abstractmethod
     def start(self, argv: Sequence[str], agent: bool) -> Process:
         """Start `argv` in the login user's home directory."""
-        raise NotImplementedError
 
     def run(
         self,
