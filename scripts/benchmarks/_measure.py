@@ -13,14 +13,6 @@ from pathlib import Path
 
 Row = tuple[str, str, str]
 
-QUIET = 0.15
-"""The part of all cores that others may be using when a round starts."""
-
-PATIENCE = 5.0
-"""Seconds to wait for that."""
-
-_CPU_TIMES = Path("/proc/stat")
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -47,32 +39,8 @@ def interleaved(rounds: int, actions: Mapping[str, Callable[[], float]]) -> dict
     found: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
-            wait_for_quiet()
             found[name].append(action())
     return {name: Timing(tuple(seconds)) for name, seconds in found.items()}
-
-
-def wait_for_quiet() -> None:
-    """Return when the rest of the machine does little, after PATIENCE in any case."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and _busy(0.1) > QUIET:
-        pass
-
-
-def _busy(seconds: float) -> float:
-    """The part of all cores that was at work meanwhile; 0 where the system does not tell."""
-    if not _CPU_TIMES.exists():
-        return 0.0
-    idle, total = _cpu_times()
-    time.sleep(seconds)
-    idle_then, total_then = _cpu_times()
-    return 1 - (idle_then - idle) / max(1, total_then - total)
-
-
-def _cpu_times() -> tuple[int, int]:
-    """Idle and all ticks since the start, as proc_stat(5) has them."""
-    ticks = [int(word) for word in _CPU_TIMES.read_text().split("\n", 1)[0].split()[1:9]]
-    return ticks[3] + ticks[4], sum(ticks)
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ez.models import SshEndpoint
 from ez.ssh.connect import open_host
-from scripts.benchmarks._measure import Row, Timing, against, duration, headline, table, timed, wait_for_quiet
+from scripts.benchmarks._measure import Row, Timing, against, duration, headline, table, timed
 from scripts.benchmarks._person import EZ, REPOSITORY, Person, person
 from tests.testbed import Agent, Relay, Testbed, TestComputer
 
@@ -111,7 +111,6 @@ def _warm(world: World) -> tuple[Timing, int]:
     seconds, trips = [], []
     for _ in range(ROUNDS):
         world.leave()
-        wait_for_quiet()
         world.relay.reset_counters()
         seconds.append(world.go())
         trips.append(world.relay.round_trips)
@@ -134,7 +133,6 @@ def _login(world: World) -> tuple[Timing, int]:
         ).close()
 
     for _ in range(ROUNDS):
-        wait_for_quiet()
         world.relay.reset_counters()
         seconds.append(timed(connect))
         trips.append(world.relay.round_trips)
