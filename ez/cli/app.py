@@ -11,7 +11,7 @@ from typer._click.exceptions import ClickException
 from typer.core import TyperGroup
 
 from ez.cli.output import current_log, say, show_error
-from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError
+from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError, UsageError
 
 NOUNS = {"env": "ez.cli.env", "compute": "ez.cli.compute", "config": "ez.cli.config"}
 """The first word of a command line -> the module whose `app` has its commands."""
@@ -59,6 +59,7 @@ def root(
 def run(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     try:
+        _check_text(arguments)
         code = make_app(arguments[0] if arguments else "")(arguments, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
@@ -79,6 +80,17 @@ def run(arguments: list[str]) -> int:
         return EXIT_FAILURE
     except Exception as error:
         return _report_bug(error)
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Bytes that are no text may only stand behind `--`, in a command that is passed on. Raises UsageError."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    for argument in own:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            shown = argument.encode("utf-8", "replace").decode()
+            raise UsageError(f"not UTF-8 text: `{shown[:60]}`", "ez --help") from error
 
 
 def _report_bug(error: Exception) -> int:

@@ -53,42 +53,50 @@ class LiveSink:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            match event:
-                case StepStarted():
-                    self._steps[event.step] = _Step(clean(event.title), time.monotonic())
-                case StepFinished() | StepFailed():
-                    self._end(event)
-                case Output():
-                    self._tail(event.step, event.line)
-                case Notice():
-                    style = "yellow" if event.level == "warning" else "cyan"
-                    self._console.print(Text(f"{event.level}: {clean(event.text)}", style=style))
-                case Vertex():
-                    self._vertices[event.digest] = event
-                case VertexLog():
-                    for line in event.lines:
-                        self._tail("build", line)
-                case VertexProgress():
-                    self._progress[event.digest] = event
+            line = self._take(event)
+        if line is not None:
+            # Not under the lock: the thread that draws holds the console's lock while it waits for this one.
+            self._console.print(line)
+
+    def _take(self, event: Event) -> Text | None:
+        """Keep what is drawn; gives the line that stays on the screen."""
+        match event:
+            case StepStarted():
+                self._steps[event.step] = _Step(clean(event.title), time.monotonic())
+            case StepFinished() | StepFailed():
+                return self._end(event)
+            case Output():
+                self._tail(event.step, event.line)
+            case Notice():
+                style = "yellow" if event.level == "warning" else "cyan"
+                return Text(f"{event.level}: {clean(event.text)}", style=style)
+            case Vertex():
+                self._vertices[event.digest] = event
+            case VertexLog():
+                for line in event.lines:
+                    self._tail("build", line)
+            case VertexProgress():
+                self._progress[event.digest] = event
+        return None
 
     def _tail(self, step: str, line: str) -> None:
         if step in self._steps:
             self._steps[step].lines.append(clean(line))
 
-    def _end(self, event: StepFinished | StepFailed) -> None:
+    def _end(self, event: StepFinished | StepFailed) -> Text:
         step = self._steps.pop(event.step, None)
         title = step.title if step else event.step
         if isinstance(event, StepFailed):
-            self._console.print(Text("✗ ", "red") + Text(f"{title} ({event.seconds:.1f} s)"))
-            return
-        mark = Text("- ", "dim") if event.skipped else Text("✓ ", "green")
-        self._console.print(mark + Text(title) + Text(summary(event), "dim"))
+            return Text.assemble(("✗ ", "red"), f"{title} ({event.seconds:.1f} s)")
+        mark = ("- ", "dim") if event.skipped else ("✓ ", "green")
+        return Text.assemble(mark, title, (summary(event), "dim"))
 
     def _draw(self) -> Group:
         with self._lock:
             rows: list[Text] = []
             for id, step in self._steps.items():
-                rows.append(Text("… ", "cyan") + Text(f"{step.title} ({time.monotonic() - step.started:.1f} s)"))
+                seconds = time.monotonic() - step.started
+                rows.append(Text.assemble(("… ", "cyan"), f"{step.title} ({seconds:.1f} s)"))
                 if id == "build":
                     rows += self._draw_vertices()
                 rows += [Text(f"    {line}", "dim", no_wrap=True, overflow="ellipsis") for line in step.lines]
@@ -104,8 +112,6 @@ class LiveSink:
             seconds = "" if vertex.cached or vertex.started is None else f" {max(0.0, end - vertex.started):.1f} s"
             progress = self._progress.get(vertex.digest)
             amount = f" {progress.current / 1e6:.1f} MB" if progress and state == "running" and progress.current else ""
-            rows.append(
-                Text(f"  {state:<8}", style)
-                + Text(f"{clean(vertex.name)}{seconds}{amount}", no_wrap=True, overflow="ellipsis")
-            )
+            name = f"{clean(vertex.name)}{seconds}{amount}"
+            rows.append(Text.assemble((f"  {state:<8}", style), name, no_wrap=True, overflow="ellipsis"))
         return rows

@@ -94,7 +94,7 @@ def plan_container(
     """What the container has to be. Variables given at an earlier start stay until they are given anew."""
     variables = {**dict(current.extra if current else ()), **extra}
     for key, value in variables.items():
-        if "\n" in value:
+        if "\n" in value or "\r" in value:
             raise UsageError(f"a value of --env may not have line breaks: `{key}`", "put such a value into a file")
     return ContainerSpec(
         environment=environment,

@@ -110,7 +110,7 @@ def on_computer(host: Host) -> tuple[Probe, ...]:
     if not ids:
         return ()
     shown = host.run(["docker", "container", "inspect", "--format", "{{json .}}", *ids], timeout=30)
-    found = (parse_container(line) for line in shown.text.splitlines())
+    found = (parse_container(line) for line in shown.text.split("\n"))
     return tuple(Probe(container) for container in found if container is not None)
 
 

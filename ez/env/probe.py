@@ -62,7 +62,7 @@ def script(name: str) -> str:
 def parse_probe(text: str) -> Probe:
     """The lines of `probe.sh` or `start.sh`; anything else in them is ignored."""
     container, sessions, host_key, authorized = None, 0, "", []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         key, _, value = line.partition(" ")
         if key == "container":
             container = parse_container(value)

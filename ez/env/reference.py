@@ -154,7 +154,17 @@ def _check_text(text: str) -> None:
 
 def _directory(path: Path, ref: str | None, name: str | None) -> RepoRef:
     top = _work_tree(path.resolve())
+    if not _is_text(str(top)):
+        raise UsageError(f"a directory whose name is not UTF-8: `{shown(str(top))}`", "rename it")
     return RepoRef(url=None, path=str(top), name=name or environment_name(top.name), ref=ref)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _work_tree(path: Path) -> Path:

@@ -93,9 +93,16 @@ def test_what_is_typed(
 
 
 def test_bytes_that_are_no_text(person: Person) -> None:
-    for words in ([b"env", b"go", b"\xff\xfe"], [b"env", b"info", b"\xff"], [b"config", b"set", b"\xff", b"\xff"]):
+    odd = os.fsencode(person.home) + b"/caf\xe9"
+    os.mkdir(odd)
+    for words, place in (
+        ([b"env", b"go", b"\xff\xfe"], person.home),
+        ([b"env", b"go", b"--env", b"A=\xff"], person.home),
+        ([b"config", b"set", b"defaults.computer", b"\xff"], person.home),
+        ([b"env", b"go", b"--name", b"thing"], odd),
+    ):
         command = [os.fsencode(EZ), *words]
-        done = subprocess.run(command, env=person.environment, cwd=person.home, capture_output=True, check=False)
-        assert done.returncode in (1, 2), done.stderr
-        assert b"error: " in done.stderr
+        done = subprocess.run(command, env=person.environment, cwd=place, capture_output=True, check=False)
+        assert done.returncode == 2, done.stderr
+        assert b"UTF-8" in done.stderr
         assert b"Traceback" not in done.stderr

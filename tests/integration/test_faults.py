@@ -28,6 +28,7 @@ def test_a_full_disk(computers: Callable[..., TestComputer], person: Person, fol
         assert "the engine's disk is full" in full.told
         assert "at build.envd:5" in full.told
         assert "docker system prune" in full.told
+        place.root("docker system prune --force")
         commit(write_files(folder, {"build.envd": PLAIN}))
         person.ez(*go)
         assert person.ssh(f"{name}.ez", f"ls {name}").stdout == "build.envd\n"
@@ -128,6 +129,6 @@ def test_interrupted_by_the_person(place: Place, person: Person, folder: Path, n
     assert ended.code == 130
     assert "interrupted" in ended.stderr
     assert "Traceback" not in ended.stderr
-    place.root("timeout 20 sh -c 'while pgrep -f \"sleep 60\" >/dev/null; do sleep 0.1; done'")
+    place.root("timeout 20 sh -c 'while pgrep -f \"[s]leep 60\" >/dev/null; do sleep 0.1; done'")
     commit(write_files(folder, {"build.envd": PLAIN}))
     person.ez(*go)

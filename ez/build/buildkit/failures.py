@@ -24,6 +24,7 @@ _EXIT_CODE = re.compile(r"exit code: (\d+)")
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 
 _REGISTRY: tuple[tuple[str, str, str], ...] = (
+    (r"no space left on device", "the engine's disk is full", "free some with `docker system prune` on the computer"),
     (
         r"401 unauthorized|403 forbidden|unauthorized|authorization failed|access denied|insufficient_scope|denied:",
         "the registry does not let you read the image, or has no such image",
