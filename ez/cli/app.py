@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -98,7 +99,7 @@ def _report_bug(error: Exception) -> int:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log = current_log(create="crash")
     if log is not None:
-        with log.open("a", encoding="utf-8") as file:
+        with suppress(OSError), log.open("a", encoding="utf-8", errors="replace") as file:
             file.write("".join(traceback.format_exception(error)))
     place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"
     show_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +69,7 @@ def add(
 def _identity(file: str | None) -> str | None:
     if file is None:
         return None
-    path = Path(file).expanduser().absolute()
+    path = Path(os.path.expanduser(file)).absolute()
     if not path.is_file():
         raise UsageError(f"no such identity file: `{file}`", "name a private key file, or leave --identity out")
     return str(path)

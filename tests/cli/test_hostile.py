@@ -40,6 +40,7 @@ SHAPES = (
     "::",
     "/",
     "~",
+    "~nobody-of-that-name/key",
     "",
 )
 NOWHERE = ("-c", "no-such-computer", "--no-open")
