@@ -64,6 +64,9 @@ def engine_settings(facts: Facts, need: Network) -> tuple[tuple[str, str], ...]:
     if mirror in mirrors:
         return ()
     merged = {**settings, "registry-mirrors": [mirror, *mirrors]}
+    if mirror.startswith("http://"):
+        # For builds Docker 20.10 takes a mirror's scheme from here alone (moby's daemon.RegistryHosts).
+        merged["insecure-registries"] = [mirror.rstrip("/"), *settings.get("insecure-registries", [])]
     return (("daemon.json", json.dumps(merged, indent=2) + "\n"), ("daemon.json.before", before or ""))
 
 
@@ -72,7 +75,8 @@ def _read(facts: Facts, text: str | None) -> dict[str, Any]:
         settings = json.loads(text or "{}") if text is not None else None
     except ValueError:
         settings = None
-    if not isinstance(settings, dict) or not isinstance(settings.get("registry-mirrors", []), list):
+    lists = ("registry-mirrors", "insecure-registries")
+    if not isinstance(settings, dict) or not all(isinstance(settings.get(name, []), list) for name in lists):
         raise PrepareError(
             f"the engine's settings cannot be merged with the registry mirror: `/etc/docker/daemon.json` on "
             f"`{facts.computer}`",

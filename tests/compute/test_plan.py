@@ -64,6 +64,7 @@ def test_mirrors_leave_the_machine_s_own_settings_alone() -> None:
     assert json.loads(settings["daemon.json"]) == {
         "debug": True,
         "registry-mirrors": ["http://mirror:5000", "http://old"],
+        "insecure-registries": ["http://mirror:5000"],
     }
     assert settings["daemon.json.before"] == '{"debug": true, "registry-mirrors": ["http://old"]}'
     assert settings["sources.list"].splitlines()[0] == (

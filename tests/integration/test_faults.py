@@ -11,11 +11,12 @@ from tests.integration.person import Person
 from tests.integration.places import PLAIN, Place, commit, lent, write_files
 from tests.testbed import Testbed, TestComputer
 
-BIG = PLAIN + '    run(commands=["head -c 700000000 /dev/zero > /tmp/big"])\n'
+BIG = PLAIN + '    run(commands=["head -c 100000000 /dev/zero > /tmp/big"])\n'
+ALL_BUT_50_MB = "$(($(df --output=avail -B1 /var/lib/containerd | tail -n 1) - 50000000))"
 
 
 def test_a_full_disk(computers: Callable[..., TestComputer], person: Person, folder: Path, name: str) -> None:
-    computer = computers("ready", home_size="4m", engine_size="700m")
+    computer = computers("ready", home_size="4m", engine_size="1g")
     with lent(computer, person, "small") as place:
         go = ("env", "go", str(folder), "-c", "small", "--no-open")
         place.root("head -c 4m /dev/zero > /home/dev/filler", check=False)
@@ -23,15 +24,16 @@ def test_a_full_disk(computers: Callable[..., TestComputer], person: Person, fol
         assert "the disk of `small` is full" in full.told
         assert "ez compute ssh small" in full.told
         place.root("rm /home/dev/filler")
+        person.ez(*go)
+        place.root(f"head -c {ALL_BUT_50_MB} /dev/zero > /var/lib/containerd/filler")
         commit(write_files(folder, {"build.envd": BIG}))
         full = person.ez(*go, code=1)
         assert "the engine's disk is full" in full.told
         assert "at build.envd:5" in full.told
         assert "docker system prune" in full.told
-        place.root("docker system prune --force")
-        commit(write_files(folder, {"build.envd": PLAIN}))
-        person.ez(*go)
         assert person.ssh(f"{name}.ez", f"ls {name}").stdout == "build.envd\n"
+        place.root("rm /var/lib/containerd/filler")
+        assert person.ez(*go, "--json").json["changed"] == ["build", "start"]
 
 
 def test_an_engine_that_is_stopped_is_started_and_one_that_cannot_be_is_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from ez.models import SshEndpoint
 from ez.ssh.connect import open_host
 from tests.integration.person import Person
 from tests.integration.places import Place, lent
-from tests.testbed import GitServer, Relay, TestComputer
+from tests.testbed import GitServer, Relay, Testbed, TestComputer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hello"
 DISTANCE = 0.025
@@ -182,17 +183,27 @@ def logs_in(computer: TestComputer, relay: Relay, person: Person) -> None:
 
 
 def test_a_bare_computer_is_made_ready_on_the_way_also_after_a_kill(
-    computers: Callable[..., TestComputer], person: Person, repo: str, name: str
+    computers: Callable[..., TestComputer], person: Person, repo: str, name: str, testbed: Testbed
 ) -> None:
     computer = computers("bare")
+    forget_registry(computer)
+    mirror = f"http://{testbed.registry.address}"
     with lent(computer, person, "new") as place:
-        killed = person.start("env", "go", repo, "-c", "new", "--no-open")
+        go = ("env", "go", repo, "-c", "new", "--no-open")
+        killed = person.start(*go, EZ_REGISTRY_MIRROR=mirror)
         killed.until("-> install Docker Engine")
         killed.kill()
-        person.ez("env", "go", repo, "-c", "new", "--no-open")
+        person.ez(*go, EZ_REGISTRY_MIRROR=mirror)
         assert list(place.containers(name)) == [f"ez-{name}"]
         assert person.ssh(f"{name}.ez", f"cat {name}/build.envd").stdout.startswith("# syntax=v1")
-        assert person.ez("compute", "prepare", "new", "--json").json["changed"] == []
+        assert person.ez("compute", "prepare", "new", "--json", EZ_REGISTRY_MIRROR=mirror).json["changed"] == []
+
+
+def forget_registry(computer: TestComputer) -> None:
+    """Leave it to ez to name the mirror of Docker Hub to the engine."""
+    settings = json.loads(computer.exec("cat /etc/docker/daemon.json").stdout)
+    kept = {key: value for key, value in settings.items() if "registr" not in key}
+    computer.exec("cat > /etc/docker/daemon.json", stdin=json.dumps(kept))
 
 
 def test_a_private_repo_without_an_agent_is_a_clear_error(place: Place, person: Person, repo: str, name: str) -> None:

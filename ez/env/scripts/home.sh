@@ -5,6 +5,11 @@ set -eu
 umask 077
 directory=$HOME/ez/.ez/$1
 mkdir -p "$directory"
+# The same lock as at the container's start: of two people's keys none may get lost.
+if command -v flock >/dev/null 2>&1; then
+    exec 9>"$HOME/ez/.ez/.ez-$1.lock"
+    flock -w 120 9
+fi
 draft=$(mktemp -d "$HOME/ez/.ez/.home.XXXXXX")
 trap 'rm -rf "$draft"' EXIT
 
