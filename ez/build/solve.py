@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ez.build.definition import Definition
-from ez.errors import EngineError
+from ez.errors import BuildError, EngineError
 from ez.events import Sink, null_sink
 from ez.models import Image, Network
 
@@ -72,7 +72,14 @@ def build(
     labels = {_DIGEST_LABEL: definition.digest}
     order = Order(definition, reference, labels, network, agent_socket, secrets, salt, config)
     exporter = "moby" if kind == "docker" else "image"
-    id = asyncio.run(Builder(Place(engine, direct), exporter, order, sink).run())
+    builder = Builder(Place(engine, direct), exporter, order, sink)
+    try:
+        id = asyncio.run(builder.run())
+    except BuildError as error:
+        # The containerd image store refuses one of two who name the same new image at once. Its layers are there by now.
+        if "already exists" not in error.message:
+            raise
+        id = asyncio.run(Builder(Place(engine, direct), exporter, order, sink).run())
     return Image(reference=reference, id=id, digest=definition.digest)
 
 
