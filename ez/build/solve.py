@@ -72,11 +72,10 @@ def build(
     labels = {_DIGEST_LABEL: definition.digest}
     order = Order(definition, reference, labels, network, agent_socket, secrets, salt, config)
     exporter = "moby" if kind == "docker" else "image"
-    builder = Builder(Place(engine, direct), exporter, order, sink)
     try:
-        id = asyncio.run(builder.run())
+        id = asyncio.run(Builder(Place(engine, direct), exporter, order, sink).run())
     except BuildError as error:
-        # The containerd image store refuses one of two who name the same new image at once. Its layers are there by now.
+        # Of two who name the same new image at once, the containerd image store refuses one. Its layers are there now.
         if "already exists" not in error.message:
             raise
         id = asyncio.run(Builder(Place(engine, direct), exporter, order, sink).run())

@@ -43,30 +43,28 @@ def between_create_and_start(place: Place, running: Running, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kill",
+    "kills",
     [
-        pytest.param(at("-> Connect"), id="connect"),
-        pytest.param(at("-> Prepare"), id="prepare"),
-        pytest.param(at("-> Bring"), id="source"),
-        pytest.param(at("-> Evaluate"), id="define"),
-        pytest.param(at("| slow-"), id="build"),
-        pytest.param(at("-> Start"), id="start"),
-        pytest.param(between_create_and_start, id="create"),
-        pytest.param(at("-> Publish"), id="access"),
+        pytest.param((at("-> Connect"), at("-> Prepare"), at("-> Bring"), at("-> Evaluate")), id="before the build"),
+        pytest.param((at("| slow-"),), id="build"),
+        pytest.param((at("-> Start"),), id="start"),
+        pytest.param((between_create_and_start,), id="create"),
+        pytest.param((at("-> Publish"),), id="access"),
     ],
 )
 def test_killed_and_run_again(
-    kill: Callable[[Place, Running, str], None], place: Place, person: Person, folder: Path, name: str
+    kills: tuple[Callable[[Place, Running, str], None], ...], place: Place, person: Person, folder: Path, name: str
 ) -> None:
     commit(write_files(folder, {"build.envd": SLOW.format(name=name)}))
-    arguments = ("env", "go", str(folder), "-c", "box", "--no-open")
-    kill(place, person.start(*arguments), name)
-    assert set(person.environments()) <= {name}
-    person.ez(*arguments)
+    go = ("env", "go", str(folder), "-c", "box", "--no-open")
+    for kill in kills:
+        kill(place, person.start(*go), name)
+        assert set(person.environments()) <= {name}
+    person.ez(*go)
     assert list(place.containers(name)) == [f"ez-{name}"]
     assert len(place.images(name)) == 1
     assert person.ssh(f"{name}.ez", f"ls {name}").stdout == "build.envd\n"
     assert person.environments()[name]["status"] == "running"
     assert person.leftovers() == []
     assert place.root(f"find /home/dev/ez -name '*.new*' -path '*{name}*'") == ""
-    assert person.ez(*arguments, "--json").json["changed"] == []
+    assert person.ez(*go, "--json").json["changed"] == []
