@@ -121,16 +121,16 @@ def test_a_program_that_is_not_on_this_computer(
 
 
 def test_interrupted_by_the_person(place: Place, person: Person, folder: Path, name: str) -> None:
-    slow = PLAIN + f'    run(commands=["echo slow-{name}; sleep 60"])\n'
+    slow = PLAIN + f'    run(commands=["echo slow-{name}; sleep 300"])\n'
     commit(write_files(folder, {"build.envd": slow}))
     go = ("env", "go", str(folder), "-c", "box", "--no-open")
     running = person.start(*go)
     running.until("| slow-")
     running.interrupt()
-    ended = running.wait(timeout=20)
+    ended = running.wait(timeout=60)
     assert ended.code == 130
     assert "interrupted" in ended.stderr
     assert "Traceback" not in ended.stderr
-    place.root("timeout 20 sh -c 'while pgrep -f \"[s]leep 60\" >/dev/null; do sleep 0.1; done'")
+    place.root("timeout 60 sh -c 'while pgrep -f \"[s]leep 300\" >/dev/null; do sleep 0.1; done'")
     commit(write_files(folder, {"build.envd": PLAIN}))
     person.ez(*go)
