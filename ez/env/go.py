@@ -210,7 +210,8 @@ def _specify(
 def _have_image(
     request: GoRequest, context: GoContext, host: Host, ready: Ready, definition: Definition, reference: str
 ) -> Image:
-    from ez.build.solve import build, find_image
+    from ez.build.engine import find_image
+    from ez.build.solve import build
 
     with step(context.sink, "build", "Build") as report, _engine(host, ready.socket) as engine:
         found = None if request.rebuild else find_image(engine, reference)

@@ -77,7 +77,7 @@ def _rest(
     reference = image_reference(request.name, definition.digest)
     there = False
     if not is_bare and not request.rebuild:
-        from ez.build.solve import find_image
+        from ez.build.engine import find_image
 
         with host.unix_socket(socket) as engine:
             there = find_image(engine, reference) is not None

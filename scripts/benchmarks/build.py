@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ez.build.engine import find_image
 from ez.build.graph import ImageSource, Run, State
 from ez.build.llb.marshal import marshal
 from ez.build.load import load
-from ez.build.solve import build, find_image
+from ez.build.solve import build
 from ez.config import resolve
 from ez.models import Network
 from scripts.benchmarks._measure import Timing, against, headline, interleaved, table, timed

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from ez.build.engine import EngineInfo, engine_info
 from ez.build.graph import CacheMount, CopyAction, Files, ImageSource, LocalSource, MkFileAction
-from ez.build.solve import EngineInfo, build, engine_info
+from ez.build.solve import build
 from ez.events import VertexLog
 from ez.models import Image, Network
 from tests.testbed import TestComputer

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ez.build.engine import engine_capabilities, engine_info, find_image
 from ez.build.graph import (
     CacheMount,
     CopyAction,
@@ -28,7 +29,6 @@ from ez.build.graph import (
     TmpfsMount,
 )
 from ez.build.llb.marshal import marshal
-from ez.build.solve import engine_capabilities, engine_info, find_image
 from ez.errors import EngineError, StepError
 from ez.events import Vertex
 from ez.models import Network

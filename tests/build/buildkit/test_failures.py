@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from ez.build.buildkit import client
+from ez.build.engine import engine_info, find_image
 from ez.build.graph import CopyAction, Files, ImageSource, LocalSource, MkFileAction, SecretMount, SshMount
-from ez.build.solve import build, engine_info, find_image
+from ez.build.solve import build
 from ez.errors import BuildError, DefinitionError, EngineError, StepError
 from ez.events import Event
 from tests.testbed import Testbed
