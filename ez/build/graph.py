@@ -62,9 +62,13 @@ class Scratch(Node):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSource(Node):
-    """An image of a registry or of the engine, by fully qualified or short reference."""
+    """An image of a registry or of the engine, by fully qualified or short reference.
+
+    `platform` (`linux/arm64`) where it is not the one that is built for.
+    """
 
     reference: str
+    platform: str = ""
     note: Note = field(default=NO_NOTE, compare=False)
 
 
@@ -75,6 +79,36 @@ class LocalSource(Node):
     name: str
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    note: Note = field(default=NO_NOTE, compare=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GitSource(Node):
+    """The tree of a Git repository at `ref` (a branch, a tag or a commit; empty for the default branch).
+
+    `url` is `https://...`, `ssh://...` or `git@host:path`; with SSH the person's agent is used and `known_hosts`
+    (OpenSSH's format) must name the host. `commit` is what `ref` has to be, 40 hex digits, empty for whatever it is.
+    """
+
+    url: str
+    ref: str = ""
+    subdirectory: str = ""
+    commit: str = ""
+    known_hosts: str = ""
+    keep_git_directory: bool = False
+    note: Note = field(default=NO_NOTE, compare=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HttpSource(Node):
+    """One file by HTTP, found as `/filename`. `checksum` is `sha256:` and 64 hex digits, empty for whatever comes."""
+
+    url: str
+    filename: str
+    checksum: str = ""
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
     note: Note = field(default=NO_NOTE, compare=False)
 
 
@@ -94,7 +128,7 @@ class BindMount:
 
 @dataclass(frozen=True)
 class CacheMount:
-    """A directory that outlives builds, known to the engine by `id` alone."""
+    """A directory that outlives builds, known to the engine by `id` and the platform that is built for."""
 
     target: str
     id: str
@@ -112,6 +146,15 @@ class SecretMount:
 
 
 @dataclass(frozen=True)
+class SecretVariable:
+    """A secret as the environment variable `name`. Needs a worker with `exec.secretenv`."""
+
+    name: str
+    id: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class SshMount:
     """The person's SSH agent as a socket at `target`; the step's SSH_AUTH_SOCK is set to it."""
 
@@ -125,7 +168,7 @@ class TmpfsMount:
     size: int = 0
 
 
-Mount = BindMount | CacheMount | SecretMount | SshMount | TmpfsMount
+Mount = BindMount | CacheMount | SecretMount | SecretVariable | SshMount | TmpfsMount
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,6 +204,8 @@ class CopyAction:
     gid: int | None = None
     mode: int | None = None
     wildcard: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,7 +235,15 @@ class RmAction:
     wildcard: bool = False
 
 
-FileAction = CopyAction | MkDirAction | MkFileAction | RmAction
+@dataclass(frozen=True)
+class SymlinkAction:
+    """A symbolic link at `path` with the text `target`. Needs a worker with `file.symlink.create`."""
+
+    target: str
+    path: str
+
+
+FileAction = CopyAction | MkDirAction | MkFileAction | RmAction | SymlinkAction
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,7 +257,11 @@ class Files(Node):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Merge(Node):
-    """Layers of all `inputs` on top of one another, later ones winning. Needs a worker with `mergeop`."""
+    """Layers of all `inputs` on top of one another, later ones winning; the environment is the first one's.
+
+    This is how work that was done side by side comes together: `Merge((base, Diff(start, branch), ...))`. Where a
+    worker has no `mergeop` the same files come about by copies, or by doing the work of a branch on top.
+    """
 
     inputs: tuple[State, ...]
     note: Note = field(default=NO_NOTE, compare=False)
@@ -212,14 +269,16 @@ class Merge(Node):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diff(Node):
-    """What `upper` adds to `lower`. Needs a worker with `diffop`."""
+    """What `upper` adds to `lower`. `paths` names the only places that it changes, where that is known: a worker
+    without `diffop` copies those instead."""
 
     lower: State
     upper: State
+    paths: tuple[str, ...] = ()
     note: Note = field(default=NO_NOTE, compare=False)
 
 
-State = Union[Scratch, ImageSource, LocalSource, Run, Files, Merge, Diff]
+State = Union[Scratch, ImageSource, LocalSource, GitSource, HttpSource, Run, Files, Merge, Diff]
 
 
 @dataclass(frozen=True)
