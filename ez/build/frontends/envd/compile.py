@@ -65,7 +65,7 @@ def compile_record(record: Record, name: str, inputs: Inputs, access: bool) -> D
     image = record.image
     state: State = ImageSource(
         image.value if image else DEFAULT_IMAGE,
-        Note(f"base image {image.value if image else DEFAULT_IMAGE}", image.position if image else None),
+        note=Note(f"base image {image.value if image else DEFAULT_IMAGE}", image.position if image else None),
     )
     state = packages.apt_source(state, record)
     if target.entered:

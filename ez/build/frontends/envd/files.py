@@ -88,7 +88,7 @@ def _in_repo(copy: Copy) -> str:
 
 
 def _image(asked: At[Copy]) -> ImageSource:
-    return ImageSource(asked.value.image, Note(f"image {asked.value.image}", asked.position))
+    return ImageSource(asked.value.image, note=Note(f"image {asked.value.image}", asked.position))
 
 
 def _git_settings(record: Record) -> FileAction:
