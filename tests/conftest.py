@@ -77,6 +77,20 @@ def ready_graph(testbed: Testbed) -> Iterator[TestComputer]:
         yield computer
 
 
+@pytest.fixture(scope="session")
+def ready_28(testbed: Testbed) -> Iterator[TestComputer]:
+    """As `ready`, with the newest Docker Engine that Debian has."""
+    with testbed.lend("ready-28") as computer:
+        yield computer
+
+
+@pytest.fixture(scope="session")
+def ready_28_graph(testbed: Testbed) -> Iterator[TestComputer]:
+    """As `ready_graph`, with the newest Docker Engine that Debian has."""
+    with testbed.lend("ready-28-graph") as computer:
+        yield computer
+
+
 @pytest.fixture
 def computers(testbed: Testbed) -> Iterator[Callable[..., TestComputer]]:
     """Makes computers that are destroyed after the test; takes the arguments of `Testbed.computer`."""

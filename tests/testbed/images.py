@@ -49,6 +49,7 @@ _RECIPES = (
     Recipe("computer:bookworm", "computer.Dockerfile", "base:bookworm", certificates=True),
     Recipe("computer:trixie", "computer.Dockerfile", "base:trixie", certificates=True),
     Recipe("ready", "ready.Dockerfile", "computer:trixie"),
+    Recipe("ready-28", "ready-28.Dockerfile", "computer:trixie"),
 )
 
 

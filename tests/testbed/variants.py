@@ -26,6 +26,8 @@ VARIANTS = {
         Variant("nosudo", "computer:bookworm", free_sudo=False),
         Variant("ready", "ready", engine=True, settings={"features": {"containerd-snapshotter": True}}),
         Variant("ready-graph", "ready", engine=True, settings={"storage-driver": "overlay2"}),
+        Variant("ready-28", "ready-28", engine=True, settings={"features": {"containerd-snapshotter": True}}),
+        Variant("ready-28-graph", "ready-28", engine=True, settings={"storage-driver": "overlay2"}),
     )
 }
 

@@ -127,9 +127,9 @@ def local(engine: Path) -> Iterator[Engine]:
     here.forget()
 
 
-@pytest.fixture(params=["local", "ready", "ready_graph"])
+@pytest.fixture(params=["local", "ready", "ready_graph", "ready_28", "ready_28_graph"])
 def every_engine(request: pytest.FixtureRequest, testbed: Any, engine: Path, sockets: Any) -> Iterator[Engine]:
-    """Docker 20.10 here; Docker 26 with the containerd image store, and with the older one."""
+    """Docker 20.10 here; Docker 26 and 28 with the containerd image store, and with the older one."""
     name = request.param
     socket = engine if name == "local" else sockets(name, lambda: request.getfixturevalue(name))
     one = Engine(name, socket)
