@@ -2,8 +2,8 @@
 
 The user file is `config.toml` in ez's configuration directory, the project file is `ez.toml` at the top of the
 repo. Both have the same keys, listed in `KEYS`; an unknown key is an error that names the file. A project file
-may not set the keys in `PERSONAL`, because a hostile repo could otherwise choose where downloads come from, or take
-the SSH agent that a person keeps from it.
+may not set the keys in `PERSONAL`, because a hostile repo could otherwise choose where downloads and images come
+from and where they go to, or take the SSH agent that a person keeps from it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ KEYS: dict[str, Key] = {
     "defaults.computer": Key(str, "computer used without -c", ("EZ_COMPUTE",), "local"),
     "defaults.ide": Key(str, "editor to open: auto, none, code, code-insiders, cursor, codium", ("EZ_IDE",), "auto"),
     "defaults.agent": Key(bool, "forward your SSH agent into environments", ("EZ_AGENT",), True),
+    "cache.registry": Key(
+        str,
+        "REGISTRY/NAME where your team keeps build caches and finished images; whoever writes there is trusted",
+        ("EZ_CACHE_REGISTRY",),
+    ),
+    "cache.export": Key(str, "give builds to cache.registry: auto, off", ("EZ_CACHE_EXPORT",), "auto"),
+    "cache.budget": Key(str, "size that `ez build cache` keeps a build cache to, as `50GB`", ("EZ_CACHE_BUDGET",)),
     "ssh.config": Key(str, "the OpenSSH configuration that gets ez's Include line", ("EZ_SSH_CONFIG",)),
     "network.http_proxy": Key(str, "proxy for http", ("EZ_HTTP_PROXY", "http_proxy", "HTTP_PROXY")),
     "network.https_proxy": Key(str, "proxy for https", ("EZ_HTTPS_PROXY", "https_proxy", "HTTPS_PROXY")),
@@ -49,7 +56,8 @@ KEYS: dict[str, Key] = {
     "mirrors.apt_ubuntu": Key(str, "mirror of the Ubuntu archive", ("EZ_APT_UBUNTU",)),
     "mirrors.registry": Key(str, "mirror of Docker Hub for engines that ez installs", ("EZ_REGISTRY_MIRROR",)),
 }
-PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in ("network", "mirrors", "ssh")) | {"defaults.agent"}
+_PERSONAL_TABLES = ("cache", "mirrors", "network", "ssh")
+PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in _PERSONAL_TABLES) | {"defaults.agent"}
 PROJECT_FILE = "ez.toml"
 
 

@@ -85,6 +85,19 @@ class VertexProgress:
 
 
 @dataclass(frozen=True)
+class VertexWarning:
+    """The engine warns of something in a vertex, at `file:line` (None where it does not say). `detail` are lines that
+    explain it, `url` a page about it."""
+
+    digest: str
+    text: str
+    file: str | None = None
+    line: int | None = None
+    detail: tuple[str, ...] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class CommandRun:
     """For the run log: a command on a host, its exit code and wall time in seconds."""
 
@@ -95,7 +108,18 @@ class CommandRun:
     last_lines: tuple[str, ...] = ()
 
 
-Event = StepStarted | StepFinished | StepFailed | Output | Notice | Vertex | VertexLog | VertexProgress | CommandRun
+Event = (
+    StepStarted
+    | StepFinished
+    | StepFailed
+    | Output
+    | Notice
+    | Vertex
+    | VertexLog
+    | VertexProgress
+    | VertexWarning
+    | CommandRun
+)
 Sink = Callable[[Event], None]
 
 

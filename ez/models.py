@@ -93,12 +93,18 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Image:
-    """A built image in an engine. `reference` is its name there, `id` what the engine calls it."""
+    """A built image in an engine. `reference` is its name there, `id` what the engine calls it.
+
+    Of the build that made it: `executed` steps ran, `cached` were known already, `pulled` bytes came from registries.
+    """
 
     reference: str
     id: str
     digest: str
     built: bool = True
+    executed: int = 0
+    cached: int = 0
+    pulled: int = 0
 
 
 @dataclass(frozen=True)

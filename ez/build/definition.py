@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ez.build.graph import ImageConfig, State
 from ez.models import Runtime
@@ -22,7 +22,8 @@ class Definition:
     same copied files give the same digest in every run and on every computer.
 
     `context` is the directory served to the session as `context`; `inputs` are the paths in it, relative, that
-    the definition read or copies, whose contents are part of the digest.
+    the definition read or copies, whose contents are part of the digest. `contents` are the files among them that the
+    build sees: path, kind (`file`, `program`, `link`, `other`) and SHA-256 or link target.
     """
 
     state: State
@@ -33,3 +34,4 @@ class Definition:
     inputs: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    contents: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)

@@ -1,42 +1,29 @@
-"""Questions to an engine: what it is, what it can do, which images it has.
-
-`engine` is always the path of a local socket: the engine's own on this computer, or one that somebody forwards to
-an engine elsewhere.
-"""
+"""Questions to an engine: what it is, what it can do, which images it has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from ez.build.engines.address import Address as Address
+from ez.build.engines.records import BuildRecord as BuildRecord
+from ez.build.engines.records import EngineInfo as EngineInfo
+from ez.build.engines.records import Worker as Worker
 from ez.errors import EngineError
 from ez.models import Image
 
+if TYPE_CHECKING:
+    from ez.build.buildkit.client import Place
+
 DIGEST_LABEL = "ez.digest"
 _DIRECT_SINCE = (1, 53)
+_PODMAN = "Podman Engine"
+"""What Podman calls its part in its reply to Docker's `/version`."""
+_Answer = TypeVar("_Answer")
 
 
-@dataclass(frozen=True)
-class EngineInfo:
-    """What an engine says of itself. `kind` is `docker` or `buildkit` (a standalone buildkitd, which says no more).
-
-    `store` is `containerd` or `graphdriver`; `direct` tells that gRPC works from the first byte on its socket;
-    `data_root` is where it keeps images, on its computer.
-    """
-
-    kind: str
-    version: str = ""
-    api_version: str = ""
-    store: str = ""
-    os: str = ""
-    architecture: str = ""
-    data_root: str = ""
-    direct: bool = False
-
-
-def find_image(engine: Path, reference: str) -> Image | None:
+def find_image(engine: Address, reference: str) -> Image | None:
     """The image of that name with the `ez.digest` it was built for, empty if ez did not. Raises EngineError."""
     reply = _ask(engine, f"/images/{quote(reference, safe='/:@')}/json")
     if reply is None:
@@ -47,7 +34,7 @@ def find_image(engine: Path, reference: str) -> Image | None:
     )
 
 
-def engine_info(engine: Path) -> EngineInfo:
+def engine_info(engine: Address) -> EngineInfo:
     """Ask the engine what it is, over HTTP. Raises EngineError."""
     kind, direct = dialect(engine)
     if kind != "docker":
@@ -67,18 +54,48 @@ def engine_info(engine: Path) -> EngineInfo:
     )
 
 
-def engine_capabilities(engine: Path) -> frozenset[str]:
+def engine_capabilities(engine: Address) -> frozenset[str]:
     """The LLB capabilities that the engine's BuildKit has enabled. Raises EngineError."""
+    from ez.build.buildkit.builder import capabilities
+
+    return ask_buildkit(engine, capabilities)
+
+
+def workers(engine: Address) -> tuple[Worker, ...]:
+    """Who builds there; the Docker Engine has one worker. Raises EngineError."""
+    from ez.build.buildkit import control
+
+    return ask_buildkit(engine, control.workers)
+
+
+def buildkit_version(engine: Address) -> str:
+    """For people to read: some packages say `v0.0.0+unknown`, and BuildKit before 0.11 nothing. Raises EngineError."""
+    from ez.build.buildkit import control
+
+    return ask_buildkit(engine, control.version)
+
+
+def history(engine: Address) -> tuple[BuildRecord, ...]:
+    """The builds that the engine remembers, the oldest first. Raises EngineError, also for one that remembers none."""
+    from ez.build.buildkit import control
+
+    return ask_buildkit(engine, control.history)
+
+
+def ask_buildkit(engine: Address, question: Callable[[Place], Awaitable[_Answer]]) -> _Answer:
+    """Run `question` to its end. Raises what it raises, and EngineError."""
     import asyncio
 
-    from ez.build.buildkit.builder import capabilities
     from ez.build.buildkit.client import Place
 
-    return asyncio.run(capabilities(Place(engine, dialect(engine)[1])))
+    async def answer() -> _Answer:
+        return await question(Place(engine, dialect(engine)[1]))
+
+    return asyncio.run(answer())
 
 
-def dialect(engine: Path) -> tuple[str, bool]:
-    """`docker` or `buildkit`, and whether gRPC works from the first byte."""
+def dialect(engine: Address) -> tuple[str, bool]:
+    """`docker` or `buildkit`, and whether gRPC works from the first byte. Raises EngineError, for Podman too."""
     from ez.build.buildkit.engine import NotHttpError, ask
 
     try:
@@ -87,6 +104,11 @@ def dialect(engine: Path) -> tuple[str, bool]:
         return "buildkit", True
     if not isinstance(reply, dict) or "ApiVersion" not in reply:
         raise _no_docker(engine)
+    if any(_PODMAN in str(part) for part in reply.get("Components") or ()):
+        raise EngineError(
+            f"this is Podman, which speaks Docker's API but has no BuildKit: `{engine}`",
+            "set `DOCKER_HOST` to a Docker Engine's socket",
+        )
     return "docker", _version(str(reply["ApiVersion"])) >= _DIRECT_SINCE
 
 
@@ -94,7 +116,7 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
-def _ask(engine: Path, path: str) -> dict[str, Any] | None:
+def _ask(engine: Address, path: str) -> dict[str, Any] | None:
     """The reply, None for an HTTP error."""
     from ez.build.buildkit.engine import NotHttpError, ask
 
@@ -105,5 +127,5 @@ def _ask(engine: Path, path: str) -> dict[str, Any] | None:
     return reply if status == 200 and isinstance(reply, dict) else None
 
 
-def _no_docker(engine: Path) -> EngineError:
+def _no_docker(engine: Address) -> EngineError:
     return EngineError(f"not a Docker Engine's socket: `{engine}`", "set `DOCKER_HOST` to the engine's socket")

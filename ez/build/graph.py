@@ -12,8 +12,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any, Union
 
 
@@ -128,11 +130,23 @@ class BindMount:
 
 @dataclass(frozen=True)
 class CacheMount:
-    """A directory that outlives builds, known to the engine by `id` and the platform that is built for."""
+    """A directory that outlives builds, known to the engine by `id` and the platform that is built for.
+
+    It belongs to `uid` and `gid` when it is made.
+    """
 
     target: str
     id: str
     sharing: Sharing = Sharing.SHARED
+    uid: int = 0
+    gid: int = 0
+
+    @property
+    def initial(self) -> Files | None:
+        """What is in it at first, at `/cache`; None for nothing at all."""
+        if not (self.uid or self.gid):
+            return None
+        return Files(Scratch(), (MkDirAction("/cache", uid=self.uid, gid=self.gid),))
 
 
 @dataclass(frozen=True)
@@ -193,7 +207,9 @@ class CopyAction:
     """Copy `source` of the state `origin` to `target`. A directory's contents go to `target` if `contents`.
 
     `uid` and `gid` None keep the owner (one of them alone makes the other 0), `mode` None keeps the mode. Parents of
-    `target` are made.
+    `target` are made. With `wildcard` the `source` is a pattern, which has to match something unless `allow_missing`.
+    A `source` that is a symbolic link is followed unless `follow` is False. `include` and `exclude` are patterns below
+    `source`, as BuildKit has them; they need a worker with `file.copy.includeexcludepatterns`.
     """
 
     origin: State
@@ -204,6 +220,8 @@ class CopyAction:
     gid: int | None = None
     mode: int | None = None
     wildcard: bool = False
+    allow_missing: bool = False
+    follow: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -269,8 +287,12 @@ class Merge(Node):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diff(Node):
-    """What `upper` adds to `lower`. `paths` names the only places that it changes, where that is known: a worker
-    without `diffop` copies those instead."""
+    """What `upper` changes of `lower`.
+
+    `paths` names the only files and directories that it makes or changes, where that is known, absolute: a worker
+    without `diffop` copies those whole instead. So no other branch may change files of `lower` in them, nothing in
+    them may be deleted, and a directory that `upper` makes is named itself and not only by what is in it.
+    """
 
     lower: State
     upper: State
@@ -324,7 +346,7 @@ def below(state: State) -> tuple[State, ...]:
     """Every state that `state` reads, `parent` first."""
     match state:
         case Run():
-            return (state.base, *(mount.source for mount in state.mounts if isinstance(mount, BindMount)))
+            return (state.base, *(needed for mount in state.mounts if (needed := _mounted(mount)) is not None))
         case Files():
             return (state.base, *(action.origin for action in state.actions if isinstance(action, CopyAction)))
         case Merge():
@@ -335,8 +357,18 @@ def below(state: State) -> tuple[State, ...]:
             return ()
 
 
-def walk(state: State) -> list[State]:
-    """`state` and everything below it, each once, what is read before what reads it."""
+def _mounted(mount: Mount) -> State | None:
+    match mount:
+        case BindMount():
+            return mount.source
+        case CacheMount():
+            return mount.initial
+        case _:
+            return None
+
+
+def walk(state: State, reads: Callable[[State], tuple[State, ...]] = below) -> list[State]:
+    """`state` and everything that it `reads`, each once, what is read before what reads it."""
     ordered: list[State] = []
     done: set[str] = set()
     waiting: list[tuple[State, bool]] = [(state, False)]
@@ -349,14 +381,13 @@ def walk(state: State) -> list[State]:
             ordered.append(current)
             continue
         waiting.append((current, True))
-        waiting.extend((needed, False) for needed in reversed(below(current)) if needed.identity not in done)
+        waiting.extend((needed, False) for needed in reversed(reads(current)) if needed.identity not in done)
     return ordered
 
 
 def content_of(value: Any) -> str:
     """The SHA-256, in hex, of a value made of dataclasses, states, tuples, strings, bytes, numbers and None."""
-    plain = json.dumps(value, default=_plain, separators=(",", ":"))
-    return hashlib.sha256(plain.encode("ascii")).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode("ascii")).hexdigest()
 
 
 def _identity(node: Node) -> str:
@@ -376,5 +407,13 @@ def _plain(value: Any) -> Any:
             return _fields(value)
 
 
+_ENCODER = json.JSONEncoder(default=_plain, check_circular=False, separators=(",", ":"))
+
+
 def _fields(value: Any) -> dict[str, list[Any]]:
-    return {type(value).__name__: [getattr(value, item.name) for item in dataclasses.fields(value) if item.compare]}
+    return {type(value).__name__: [getattr(value, name) for name in _compared(value.__class__)]}
+
+
+@cache
+def _compared(kind: type) -> tuple[str, ...]:
+    return tuple(item.name for item in dataclasses.fields(kind) if item.compare)

@@ -1,15 +1,20 @@
-"""A repo's description -> `Definition`. Pure: no network, nothing is run, only files below one directory are read."""
+"""A repo's description -> `Definition`. No network; only files below one directory are read.
+
+Nothing is run but a `.py` that is named as the build file: see `ez.build.frontends.python`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from ez.build.definition import Definition
-from ez.build.frontends import frontend_for
+from ez.build.frontends import Described, frontend_for
 from ez.build.frontends.inputs import Inputs
 from ez.build.graph import content_of
 from ez.build.llb import graph_digest
+from ez.build.lock import apply, read_lock
 from ez.errors import DefinitionError
 
 DEFAULT_ENTRY = "build.envd:build"
@@ -22,13 +27,15 @@ def load(
     entry: str = DEFAULT_ENTRY,
     access: bool = True,
     fetched: Collection[str] | None = None,
+    locked: bool = True,
 ) -> Definition:
     """Evaluate the build file of `directory` for the environment `name`, whose work directory is `/home/envd/<name>`.
 
-    `entry` is `FILE:FUNCTION`, `FILE`, `:FUNCTION` or `FILE:`. With `access` the image can be entered by
-    `ez env go` even where the build file asks for a plain one. `directory` may be a partial copy of the repo:
-    `fetched` then names the files and directories, relative, that it holds whole, and a MissingInputError tells
-    which more are wanted.
+    `entry` is `FILE:FUNCTION`, `FILE`, `:FUNCTION` or `FILE:`; a `.py` runs as a program, so it has to be the person's
+    word and never a setting's or a default's. With `access` the image can be entered by `ez env go` even where the
+    build file asks for a plain one. `directory` may be a partial copy of the repo: `fetched` then names the files and
+    directories, relative, that it holds whole, and a MissingInputError tells which more are wanted. A lock beside the
+    build file (`ez.build.lockfile`) is obeyed, unless not `locked`; what it lacks is a DefinitionError too.
 
     The digest covers the graph, the runtime and the files that the build uses: names, contents, link targets and
     the executable bit as in Git, neither times nor the other mode bits, nor `.git`.
@@ -37,7 +44,13 @@ def load(
     """
     file, function = _split(entry)
     inputs = Inputs(directory, fetched)
-    described = frontend_for(file)(inputs, name, file, function, access)
+    return define(frontend_for(file)(inputs, name, file, function, access), inputs, directory, locked=locked)
+
+
+def define(described: Described, inputs: Inputs, directory: Path, *, locked: bool = True) -> Definition:
+    """What a frontend made of `directory`, with what its lock says, and its digest."""
+    if locked and (lock := read_lock(inputs)) is not None:
+        described = replace(described, state=apply(described.state, lock, inputs))
     contents = inputs.fingerprint()
     graph = graph_digest(described.state, described.config)
     return Definition(
@@ -49,13 +62,14 @@ def load(
         inputs=inputs.paths,
         sources=described.sources,
         warnings=described.warnings,
+        contents=contents,
     )
 
 
 def _split(entry: str) -> tuple[str, str]:
-    """`FILE:FUNCTION` with `build.envd` and `build` where a part is empty."""
-    file, function = DEFAULT_ENTRY.split(":")
-    parts = entry.split(":")
-    if len(parts) > 2:
+    """`FILE:FUNCTION` with `build.envd` and `build` where a part is empty, `image` for a Python program."""
+    file, _, function = entry.partition(":")
+    if ":" in function.partition("(")[0]:
         raise DefinitionError(f"not a build file and a function: `{entry}`", "write it as `build.envd:build`")
-    return parts[0] or file, (parts[1] if len(parts) == 2 else "") or function
+    default_file, _, default_function = DEFAULT_ENTRY.partition(":")
+    return file or default_file, function or ("image" if file.endswith(".py") else default_function)

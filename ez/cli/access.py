@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from ez.cli.session import Session
 from ez.config import Settings
 from ez.errors import EzError, UsageError
 from ez.events import Sink
-from ez.models import Computer, SshEndpoint
+from ez.models import Computer, LocalEndpoint, SshEndpoint
 from ez.state import EnvironmentRecord
 
 if TYPE_CHECKING:
@@ -39,12 +39,21 @@ def open_endpoint(settings: Settings, computer: Computer, sink: Sink) -> Host:
     return open_host(
         computer.name,
         computer.endpoint,
-        environment=settings.environment,
+        environment=_programs_environment(settings, computer),
         home=settings.directories.home,
         agent_socket=settings.agent_socket,
         sink=sink,
         config_file=config_file(settings),
     )
+
+
+def _programs_environment(settings: Settings, computer: Computer) -> Mapping[str, str]:
+    """What programs on this computer get: with it docker's own finds the engine that ez finds."""
+    if not isinstance(computer.endpoint, LocalEndpoint):
+        return settings.environment
+    from ez.build.engines.discover import docker_environment
+
+    return docker_environment(settings.environment, settings.directories.home)
 
 
 def config_file(settings: Settings) -> Path | None:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from ez.cli.output import current_log, say, show_error
 from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError, UsageError
 
-NOUNS = {"env": "ez.cli.env", "compute": "ez.cli.compute", "config": "ez.cli.config"}
+NOUNS = {"env": "ez.cli.env", "build": "ez.cli.build", "compute": "ez.cli.compute", "config": "ez.cli.config"}
 """The first word of a command line -> the module whose `app` has its commands."""
 
 
@@ -43,6 +43,7 @@ def make_app(first_word: str = "") -> typer.Typer:
     for noun in [first_word] if first_word in NOUNS else NOUNS:
         app.add_typer(import_module(NOUNS[noun]).app, name=noun)
     if first_word not in NOUNS:
+        app.command("lock")(import_module("ez.cli.lock").lock)
         app.command("doctor")(import_module("ez.cli.doctor").doctor)
     return app
 
@@ -61,7 +62,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     try:
         _check_text(arguments)
-        code = make_app(arguments[0] if arguments else "")(arguments, standalone_mode=False)
+        code = make_app(arguments[0] if arguments else "")(arguments, prog_name="ez", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return stop.exit_code

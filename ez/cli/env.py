@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -312,6 +313,16 @@ def logs(
         record = environment(run, name or old_name, compute or old_computer)
         with connect(run, record.computer) as host:
             manage.logs(host, record.name, service, lines=lines, follow=follow, on_line=_print_line)
+
+
+@app.command(hidden=True)
+def share(job: Annotated[Path, typer.Argument()]) -> None:
+    """Give what was built to the team's registry: what `ez env go` leaves to a process of its own."""
+    from ez.cli.line import make_context
+    from ez.env.share import run
+
+    with session("env-share", quiet=True) as started:
+        run(job, make_context(started))
 
 
 def _print_line(line: str) -> None:

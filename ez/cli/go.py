@@ -8,14 +8,14 @@ from pathlib import Path
 
 import typer
 
-from ez.cli.access import config_file, open_computer, ssh_config
+from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import print_json, say
-from ez.cli.session import Session, confirm, session
+from ez.cli.session import session
 from ez.config import Settings
 from ez.env.editors import choose, launch
 from ez.env.go import GoResult, go
 from ez.env.reference import parse_reference
-from ez.env.request import GoContext, GoRequest
+from ez.env.request import GoRequest
 from ez.errors import UsageError
 from ez.models import Access
 
@@ -39,7 +39,12 @@ class GoFlags:
 def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose: bool) -> None:
     here = Path.cwd()
     with session(
-        "env-go", json_output=json_output, quiet=quiet, verbose=verbose, yes=yes, project=_project(flags.repo, here)
+        "env-go",
+        json_output=json_output,
+        quiet=quiet,
+        verbose=verbose,
+        yes=yes,
+        project=project_directory(flags.repo, here),
     ) as run:
         settings = run.settings
         editor = choose(flags.ide or settings.text("defaults.ide"), settings.environment)
@@ -50,11 +55,7 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
 
             planned = plan_go(request, context)
             run.stop_progress()
-            if json_output:
-                print_json(planned)
-            else:
-                for action in planned.actions:
-                    typer.echo(f"{action.step + ':':<9}{action.action}")
+            show_plan(planned, json_output=json_output)
             return
         result = go(request, context)
         directory = result.access.workdir
@@ -84,32 +85,6 @@ def make_request(flags: GoFlags, settings: Settings, here: Path) -> GoRequest:
         agent=settings.flag("defaults.agent") if flags.agent is None else flags.agent,
         rebuild=flags.rebuild,
     )
-
-
-def make_context(run: Session) -> GoContext:
-    def ask(question: str) -> None:
-        run.stop_progress()
-        confirm(question, yes=run.yes)
-
-    return GoContext(
-        settings=run.settings,
-        network=run.settings.network(),
-        state=run.state,
-        sink=run.sink,
-        ssh=ssh_config(run),
-        config_file=config_file(run.settings),
-        connect=lambda computer: open_computer(run, computer),
-        confirm=ask,
-    )
-
-
-def _project(repo: str | None, here: Path) -> Path | None:
-    """The directory whose `ez.toml` counts: the repo's, where it is on this computer."""
-    directory = here / repo if repo else here
-    try:
-        return directory if directory.is_dir() else None
-    except (OSError, ValueError):
-        return None
 
 
 def _variable(text: str) -> tuple[str, str]:

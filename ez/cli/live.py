@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from ez.cli.output import clean, summary, vertex_state
+from ez.cli.output import clean, summary, vertex_state, warning_line
 from ez.events import (
     Event,
     Notice,
@@ -22,6 +22,7 @@ from ez.events import (
     Vertex,
     VertexLog,
     VertexProgress,
+    VertexWarning,
 )
 
 SHOWN_LINES = 6
@@ -70,6 +71,8 @@ class LiveSink:
             case Notice():
                 style = "yellow" if event.level == "warning" else "cyan"
                 return Text(f"{event.level}: {clean(event.text)}", style=style)
+            case VertexWarning():
+                return Text(f"warning: {warning_line(event)}", style="yellow")
             case Vertex():
                 self._vertices[event.digest] = event
             case VertexLog():

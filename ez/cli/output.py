@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,7 @@ from ez.events import (
     StepStarted,
     Vertex,
     VertexLog,
+    VertexWarning,
 )
 
 KEEP_LOGS = 50
@@ -163,7 +165,7 @@ class PlainSink:
 
     def __call__(self, event: Event) -> None:
         line = self._line(event)
-        if line is not None and (not self._quiet or (isinstance(event, Notice) and event.level == "warning")):
+        if line is not None and (not self._quiet or _is_warning(event)):
             say(line)
 
     def _line(self, event: Event) -> str | None:
@@ -179,6 +181,8 @@ class PlainSink:
                 return f"{'warning' if event.level == 'warning' else 'note'}: {clean(event.text)}"
             case Output():
                 return f"   | {clean(event.line)}"
+            case VertexWarning():
+                return f"warning: {warning_line(event)}"
             case Vertex() | VertexLog():
                 return self._build_line(event)
             case CommandRun():
@@ -196,6 +200,14 @@ class PlainSink:
         return f"   {state:<7} {clean(event.name)}{_vertex_seconds(event)}"
 
 
+class JsonSink:
+    """Progress as one JSON object per event and line, for programs; keys and kinds of events only grow."""
+
+    def __call__(self, event: Event) -> None:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+        say(json.dumps({"event": kind, "time": time.time(), **_plain(event)}))
+
+
 def vertex_state(vertex: Vertex) -> str:
     if vertex.error:
         return "failed"
@@ -210,6 +222,16 @@ def _vertex_seconds(vertex: Vertex) -> str:
     if vertex.started is None or vertex.completed is None or vertex.cached:
         return ""
     return f" ({max(0.0, vertex.completed - vertex.started):.1f} s)"
+
+
+def _is_warning(event: Event) -> bool:
+    return isinstance(event, VertexWarning) or (isinstance(event, Notice) and event.level == "warning")
+
+
+def warning_line(warning: VertexWarning) -> str:
+    """The engine's words and the place they are about, on one line."""
+    place = ":".join(str(part) for part in (warning.file, warning.line) if part)
+    return clean(" ".join((f"{warning.text} ({place})" if place else warning.text).split()))
 
 
 def summary(event: StepFinished) -> str:

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from ez.cli.output import PlainSink, combine, say, start_log, wants_colour
+from ez.cli.output import JsonSink, PlainSink, combine, say, start_log, wants_colour
 from ez.config import Settings, resolve
 from ez.errors import EzError, UsageError
 from ez.events import Sink
 from ez.state import State
+
+Progress = Literal["auto", "plain", "json", "quiet"]
+"""How a run shows what happens: `auto` is a live view on a terminal and lines elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ def session(
     json_output: bool = False,
     quiet: bool = False,
     verbose: bool = False,
+    progress: Progress = "auto",
     yes: bool = False,
     project: Path | None = None,
     log: bool = True,
@@ -40,7 +45,7 @@ def session(
     settings = resolve(project=project)
     with ExitStack() as stack:
         state = stack.enter_context(State(settings.directories.database))
-        sink, stop = _make_sink(quiet=quiet, verbose=verbose, json_output=json_output)
+        sink, stop = _make_sink("quiet" if quiet else progress, verbose=verbose, json_output=json_output)
         stack.callback(stop)
         if log:
             sink = combine(sink, start_log(settings.directories.logs, command))
@@ -51,8 +56,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
     """Ask on a terminal. Without one, and without `flag`, refuse before anything is changed."""
     if yes:
         return
-    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"this needs an answer: {question}", f"add {flag}")
+    require_answer(question, flag=flag)
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -60,10 +64,18 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
         raise EzError("not confirmed", f"answer y, or add {flag}")
 
 
-def _make_sink(*, quiet: bool, verbose: bool, json_output: bool) -> tuple[Sink, Callable[[], None]]:
+def require_answer(question: str, *, flag: str = "--yes") -> None:
+    """Raises UsageError where nobody can be asked. For a question that follows only after work."""
+    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"this needs an answer: {question}", f"add {flag}")
+
+
+def _make_sink(progress: Progress, *, verbose: bool, json_output: bool) -> tuple[Sink, Callable[[], None]]:
     """The sink for this run's stderr, and what to call when the run ends."""
-    if quiet or verbose or json_output or not wants_colour(sys.stderr):
-        return PlainSink(quiet=quiet, verbose=verbose), lambda: None
+    if progress == "json":
+        return JsonSink(), lambda: None
+    if progress != "auto" or verbose or json_output or not wants_colour(sys.stderr):
+        return PlainSink(quiet=progress == "quiet", verbose=verbose), lambda: None
     from ez.cli.live import LiveSink
 
     live = LiveSink()

@@ -5,26 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from ez.build.definition import Definition
+from ez.build.engines.discover import find_docker
+from ez.config import Settings
 from ez.env.container import ATTACH, container_name
 from ez.env.probe import Probe, script
 from ez.env.reference import ssh_address
-from ez.env.request import GoContext, GoRequest
+from ez.env.request import GoContext, GoRequest, Request
 from ez.env.source import Source
 from ez.env.source.git import git, text
 from ez.errors import ContainerError, UsageError
-from ez.models import Access, Computer, Image, SshEndpoint
+from ez.models import Access, Computer, Image, LocalEndpoint, SshEndpoint
 from ez.ssh.host import Host
 from ez.ssh.hostkeys import known_hosts_lines_for
 from ez.ssh.resolve import resolve
 from ez.state import EnvironmentRecord
 
 
-def cache_directory(context: GoContext, computer: str, environment: str) -> Path:
+def cache_directory(settings: Settings, computer: str, environment: str) -> Path:
     """What this computer keeps of an environment elsewhere; may be removed at any time."""
-    return context.settings.directories.cache / "environments" / f"{computer}.{environment}"
+    return settings.directories.cache / "environments" / f"{computer}.{environment}"
 
 
-def git_hosts(request: GoRequest, context: GoContext) -> str:
+def git_hosts(request: Request, context: GoContext) -> str:
     """known_hosts lines of the repo's Git servers, as far as this person knows them."""
     if request.repo.url is not None:
         urls = [request.repo.url]
@@ -97,7 +99,7 @@ def publish(
         request.name,
         computer=computer.name,
         user=definition.runtime.user,
-        attach=["docker", "exec", "-i", "-u", "root", container_name(request.name), ATTACH],
+        attach=[*_docker(context.settings, computer), "exec", "-i", "-u", "root", container_name(request.name), ATTACH],
         host_keys=[probe.host_key],
         forward_agent=request.agent,
     )
@@ -122,6 +124,14 @@ def publish(
         )
     )
     return Access(alias, definition.runtime.user, workdir, running.ports)
+
+
+def _docker(settings: Settings, computer: Computer) -> list[str]:
+    """The docker client; told which engine, where it would find another one without this run's variables."""
+    if not isinstance(computer.endpoint, LocalEndpoint):
+        return ["docker"]
+    engine = find_docker(settings.environment, settings.directories.home)
+    return ["docker"] if engine.lasts else ["docker", "--host", f"unix://{engine.address}"]
 
 
 def _publish_computer(context: GoContext, computer: Computer, endpoint: SshEndpoint) -> None:

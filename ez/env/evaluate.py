@@ -17,17 +17,19 @@ _MOST_FETCHES = 50
 _INPUTS = "inputs.json"
 
 
-def check_early(repo: RepoRef, entry: str) -> None:
+def check_early(repo: RepoRef, entry: str, *, access: bool = True) -> None:
     """Evaluate a build file that is on this computer, so that a broken one fails before anything is touched."""
     if repo.path is not None and repo.url is None:
-        load(Path(repo.path), repo.name, entry=entry)
+        load(Path(repo.path), repo.name, entry=entry, access=access)
 
 
-def evaluate(host: Host, source: Source, name: str, entry: str, sink: Sink) -> tuple[Definition, Source]:
+def evaluate(
+    host: Host, source: Source, name: str, entry: str, sink: Sink, *, access: bool = True
+) -> tuple[Definition, Source]:
     """The definition, and the source with the files that it reads. Raises DefinitionError."""
     for _ in range(_MOST_FETCHES):
         try:
-            return load(source.directory, name, entry=entry, fetched=source.fetched), source
+            return load(source.directory, name, entry=entry, access=access, fetched=source.fetched), source
         except MissingInputError as error:
             if source.fetched is None or set(error.paths) <= set(source.fetched):
                 raise

@@ -6,33 +6,38 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.compute.ensure import ensure
-from ez.compute.facts import Facts, facts
-from ez.compute.prepare import Ready, prepare
-from ez.env import access, container
-from ez.env.evaluate import check_early, evaluate, remember, remembered
+from ez.compute.prepare import Ready
+from ez.env import access, container, share
+from ez.env.evaluate import check_early
 from ez.env.lock import environment_lock
-from ez.env.probe import Container, Probe, parse_probe, script
+from ez.env.probe import Container, Probe
 from ez.env.request import GoContext, GoRequest
-from ez.env.source import Source, bring
-from ez.errors import EngineError, EzError, UsageError
+from ez.env.source import Source
+from ez.env.steps import (
+    bring_source,
+    build_image,
+    connect,
+    define,
+    engine_of,
+    image_reference,
+    make_ready,
+    refuse_other_repo,
+)
 from ez.events import Notice, step
-from ez.models import Access, Computer, Image
+from ez.models import Access, Image
 from ez.ssh.host import Host
-
-_SIGN_OF_LIFE_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class GoResult:
-    """What the person gets: where the work is and how to enter it; `changed` names the steps that did work."""
+    """What the person gets: where the work is and how to enter it; `changed` names the steps that did work.
+
+    Of the build's own steps `executed` ran and `cached` were known; `pulled` bytes of layers came from registries.
+    """
 
     environment: str
     computer: str
@@ -41,6 +46,9 @@ class GoResult:
     image: str
     digest: str
     changed: tuple[str, ...]
+    executed: int = 0
+    cached: int = 0
+    pulled: int = 0
 
 
 def go(request: GoRequest, context: GoContext) -> GoResult:
@@ -49,6 +57,7 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
     computer = ensure(request.computer, context.state)
     with environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink):
         refuse_other_repo(request, context, computer)
+        share.tell(context, computer.name, request.name)
         host = connect(computer, context)
         try:
             ready, probe = make_ready(request, context, host)
@@ -65,71 +74,12 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
                 image=image.reference,
                 digest=definition.digest,
                 changed=(*(f"prepare.{id}" for id in ready.changed), *changed),
+                executed=image.executed,
+                cached=image.cached,
+                pulled=image.pulled,
             )
         finally:
             host.close()
-
-
-def refuse_other_repo(request: GoRequest, context: GoContext, computer: Computer) -> None:
-    """Two repos of one name would take each other's environment over. Raises UsageError."""
-    known = context.state.environment(request.name, computer.name)
-    if known is not None and known.repo and known.repo != (request.repo.url or request.repo.path):
-        raise UsageError(
-            f"`{request.name}` on `{computer.name}` is the environment of another repo: `{known.repo}`",
-            "choose another name with --name, or delete that one: ez env delete " + request.name,
-        )
-
-
-def connect(computer: Computer, context: GoContext) -> Host:
-    with step(context.sink, "connect", f"Connect to {computer.name}"):
-        return context.connect(computer)
-
-
-def look(host: Host, environment: str) -> tuple[Facts, Probe]:
-    """The computer and the environment on it, in one round trip."""
-    found = facts(host, script("probe"), [environment])
-    return found, parse_probe(found.extra)
-
-
-def make_ready(request: GoRequest, context: GoContext, host: Host) -> tuple[Ready, Probe]:
-    with step(context.sink, "prepare", f"Prepare {host.name}") as report:
-        found, _ = look(host, request.name)
-        ready = prepare(
-            host, found, context.sink, network=context.network, extra=script("probe"), extra_args=[request.name]
-        )
-        report.detail = f"{ready.facts.os.name}, Docker {ready.engine}"
-        report.skipped = not ready.changed
-    if ready.changed and not host.is_local:
-        context.ssh.close_master(f"ez-{host.name}")
-    return ready, parse_probe(ready.facts.extra)
-
-
-def bring_source(request: GoRequest, context: GoContext, host: Host) -> Source:
-    cache = access.cache_directory(context, host.name, request.name)
-    with step(context.sink, "source", f"Bring {request.repo.url or request.repo.path}") as report:
-        source = bring(
-            host,
-            request.repo,
-            request.name,
-            cache=cache,
-            wanted=remembered(cache, request.entry),
-            known_hosts=access.git_hosts(request, context),
-            network=context.network,
-            agent=request.agent,
-            sink=context.sink,
-        )
-        report.detail = ", ".join(part for part in (source.checkout.commit[:12], source.checkout.detail) if part)
-    return source
-
-
-def define(request: GoRequest, context: GoContext, host: Host, source: Source) -> tuple[Definition, Source]:
-    with step(context.sink, "define", f"Evaluate {request.entry}") as report:
-        definition, source = evaluate(host, source, request.name, request.entry, context.sink)
-        remember(source.cache, definition)
-        report.detail = definition.digest.removeprefix("sha256:")[:12]
-    for warning in definition.warnings:
-        context.sink(Notice(warning, "warning"))
-    return definition, source
 
 
 def run(
@@ -153,7 +103,7 @@ def run(
         context.confirm(
             f"`{request.name}` changed and has to be replaced; {probe.sessions} open SSH sessions in it end. Go on?"
         )
-    image = _have_image(request, context, host, ready, definition, reference)
+    image = _have_image(request, context, host, ready, definition, source)
     with step(context.sink, "start", f"Start {request.name}") as report:
         access.prepare_home(request, context, host)
         probe = container.start(host, spec, image, force=request.rebuild)
@@ -162,10 +112,6 @@ def run(
             for port in (probe.container.ports if probe.container else ())
         )
     return image, probe, (*(("build",) if image.built else ()), "start")
-
-
-def image_reference(environment: str, digest: str) -> str:
-    return f"ez/{environment}:{digest.removeprefix('sha256:')[:24]}"
 
 
 def _say_skipped(context: GoContext) -> None:
@@ -208,41 +154,28 @@ def _specify(
 
 
 def _have_image(
-    request: GoRequest, context: GoContext, host: Host, ready: Ready, definition: Definition, reference: str
+    request: GoRequest, context: GoContext, host: Host, ready: Ready, definition: Definition, source: Source
 ) -> Image:
+    """The image that is in the engine, or else in the team's registry, or else built and then given to the team."""
     from ez.build.engine import find_image
-    from ez.build.solve import build
 
-    with step(context.sink, "build", "Build") as report, _engine(host, ready.socket) as engine:
-        found = None if request.rebuild else find_image(engine, reference)
+    with step(context.sink, "build", "Build") as report, engine_of(host, ready.socket) as engine:
+        found = None if request.rebuild else find_image(engine, image_reference(request.name, definition.digest))
         if found is not None and found.digest == definition.digest:
             report.detail, report.skipped = "the image is there", True
             return replace(found, built=False)
-        try:
-            image = build(
-                definition,
-                engine,
-                reference,
-                network=context.network,
-                agent_socket=context.settings.agent_socket if request.agent else None,
-                docker_config=context.settings.docker_config,
-                salt=secrets.token_hex(8) if request.rebuild else "",
-                sink=context.sink,
-            )
-        except EzError as error:
-            error.hint = error.hint or f"ez doctor {host.name}"
-            raise
-        report.detail = reference
+        shelf = share.ask(request, context, engine, definition)
+        pulled = share.pull(request, context, engine, definition, shelf)
+        if pulled is not None:
+            report.detail = f"found in the team's registry, {_counts(pulled)}"
+            return pulled
+        reads, writes = (shelf.imports, shelf.exports) if shelf else ((), ())
+        image = build_image(request, context, host, definition, engine, cache_from=reads, cache_to=writes)
+        report.detail = f"{image.reference}, {_counts(image)}"
+        if shelf is not None:
+            share.begin(request, context, host, ready.socket, definition, source, shelf)
         return image
 
 
-@contextmanager
-def _engine(host: Host, socket: str) -> Iterator[Path]:
-    """The engine's socket. Where it is lost because the computer is, that is what is raised."""
-    try:
-        with host.unix_socket(socket) as engine:
-            yield engine
-    except EngineError:
-        if not host.is_local:
-            host.run(["true"], timeout=_SIGN_OF_LIFE_SECONDS)
-        raise
+def _counts(image: Image) -> str:
+    return f"ran {image.executed}, cached {image.cached}, {image.pulled / 1e6:.1f} MB pulled"

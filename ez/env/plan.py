@@ -1,20 +1,25 @@
-"""`ez env go --dry-run`: look at everything, change nothing, and say what the line would do."""
+"""`--dry-run`: look at everything, change nothing, and say what the line would do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ez.build.definition import Definition
+from ez.build.explain import SENT, foresee
 from ez.build.load import load
+from ez.build.record import read_history
 from ez.compute.ensure import ensure
-from ez.compute.facts import Facts
 from ez.compute.plan import plan
+from ez.env.build import wanted_outputs
 from ez.env.evaluate import check_early
-from ez.env.go import connect, image_reference, look
 from ez.env.probe import Probe
-from ez.env.request import GoContext, GoRequest
+from ez.env.request import BuildRequest, GoContext, GoRequest, Request
+from ez.env.steps import connect, engine_here, engine_of, history_path, image_reference, look
 from ez.ssh.host import Host
+
+_WORDS = {"engine": "make the image", "registry": "push", "local": "write files to"}
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,14 @@ class Action:
 
 
 @dataclass(frozen=True)
-class GoPlan:
+class Plan:
     environment: str
     computer: str
     digest: str
     actions: tuple[Action, ...]
 
 
-def plan_go(request: GoRequest, context: GoContext) -> GoPlan:
+def plan_go(request: GoRequest, context: GoContext) -> Plan:
     """Raises what `go` would raise before its first change; the definition of a repo elsewhere stays unknown."""
     check_early(request.repo, request.entry)
     computer = ensure(request.computer, context.state)
@@ -45,25 +50,65 @@ def plan_go(request: GoRequest, context: GoContext) -> GoPlan:
         actions = [Action("connect", f"{computer.name} ({facts.os.name})")]
         steps = ", ".join(step.title for step in missing)
         actions.append(Action("prepare", steps or "nothing to do"))
-        actions.append(Action("source", _source(request, facts, host)))
+        actions.append(Action("source", _source(request, facts.home, host)))
         actions += _rest(request, host, facts.engine.socket, definition, probe, bool(missing))
-        return GoPlan(request.name, computer.name, definition.digest if definition else "", tuple(actions))
+        return Plan(request.name, computer.name, definition.digest if definition else "", tuple(actions))
     finally:
         host.close()
 
 
-def _definition(request: GoRequest) -> Definition | None:
+def plan_build(request: BuildRequest, context: GoContext) -> Plan:
+    """The same for `ez build`. On this computer nothing is prepared, and the engine is not asked."""
+    computer = ensure(request.computer, context.state)
+    definition = _definition(request, access=not request.plain)
+    host = connect(computer, context)
+    try:
+        actions = []
+        if host.is_local:
+            found = engine_here(context.settings)
+            actions.append(Action("engine", f"{found.name} at {found.address} ({found.rule})"))
+            actions.append(Action("source", _source(request, str(context.settings.directories.home), host)))
+        else:
+            facts, _ = look(host, request.name)
+            steps = ", ".join(step.title for step in plan(facts, context.network))
+            actions += [
+                Action("connect", f"{computer.name} ({facts.os.name})"),
+                Action("prepare", steps or "nothing to do"),
+            ]
+            actions.append(Action("source", _source(request, facts.home, host)))
+        digest = definition.digest if definition else ""
+        actions += [Action("build", text) for text in _builds(request, context, computer.name, definition)]
+        return Plan(request.name, computer.name, digest, tuple(actions))
+    finally:
+        host.close()
+
+
+def _builds(request: BuildRequest, context: GoContext, computer: str, definition: Definition | None) -> Iterator[str]:
+    """The results, and the steps that would run as far as the last build tells."""
+    if definition is None:
+        yield f"what {request.entry} of the repo describes"
+        return
+    for output in wanted_outputs(request, definition.digest):
+        yield f"{_WORDS.get(output.kind, f'write a {output.kind} export to')} {output.target}"
+    foreseen = foresee(read_history(history_path(context.settings, computer, request.name)), definition)
+    if foreseen is not None and not request.rebuild:
+        ran = [foreseen.build.steps[reason.step].label for reason in foreseen.reasons if reason.kind != SENT]
+        steps = "1 step" if len(ran) == 1 else f"{len(ran)} steps"
+        yield f"run {steps}, as far as the last build tells" + (f": {', '.join(ran)}" if ran else "")
+
+
+def _definition(request: Request, *, access: bool = True) -> Definition | None:
     if request.repo.path is None:
         return None
-    return load(Path(request.repo.path), request.repo.name, entry=request.entry)
+    return load(Path(request.repo.path), request.repo.name, entry=request.entry, access=access)
 
 
-def _source(request: GoRequest, facts: Facts, host: Host) -> str:
+def _source(request: Request, home: str, host: Host) -> str:
     if request.repo.url is not None:
-        return f"clone or update {request.repo.url} in {facts.home}/ez/{request.name}"
+        return f"clone or update {request.repo.url} in {home}/ez/{request.name}"
     if host.is_local:
         return f"use {request.repo.path} in place"
-    return f"carry {request.repo.path} with its uncommitted work to {facts.home}/ez/{request.name}"
+    return f"carry {request.repo.path} with its uncommitted work to {home}/ez/{request.name}"
 
 
 def _rest(
@@ -79,7 +124,7 @@ def _rest(
     if not is_bare and not request.rebuild:
         from ez.build.engine import find_image
 
-        with host.unix_socket(socket) as engine:
+        with engine_of(host, socket) as engine:
             there = find_image(engine, reference) is not None
     replaced = f"replace the container of {request.name}" if current else f"start {request.name}"
     return [Action("build", f"nothing to do, {reference} is there" if there else reference), Action("start", replaced)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ez.build.order import Cache, Output
+from ez.build.secrets import Secret, SshAgent
 from ez.config import Settings
 from ez.events import Sink
 from ez.models import Computer, Network, RepoRef
@@ -15,13 +17,12 @@ from ez.state import State
 
 
 @dataclass(frozen=True)
-class GoRequest:
-    """What the person asked for. `variables` are those of `--env`; `entry` is `FILE[:FUNC]`."""
+class Request:
+    """What every walk along the line is about: a repo and a computer. `entry` is `FILE[:FUNC]`."""
 
     repo: RepoRef
     computer: str
     entry: str = "build.envd:build"
-    variables: tuple[tuple[str, str], ...] = ()
     agent: bool = True
     rebuild: bool = False
 
@@ -31,9 +32,35 @@ class GoRequest:
 
 
 @dataclass(frozen=True)
+class GoRequest(Request):
+    """What the person asked `ez env go` for. `variables` are those of `--env`."""
+
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class BuildRequest(Request):
+    """What the person asked `ez build` for. `tags` name the image instead of its own name and go to their registries
+    with `push`; `outputs` are further results; `secrets` and `agents` are lent to steps, by id; without `plain` the
+    image can be entered; `timestamp`, in Unix seconds, replaces every time in the result."""
+
+    tags: tuple[str, ...] = ()
+    push: bool = False
+    outputs: tuple[Output, ...] = ()
+    platforms: tuple[str, ...] = ()
+    cache_from: tuple[Cache, ...] = ()
+    cache_to: tuple[Cache, ...] = ()
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    agents: Mapping[str, SshAgent] = field(default_factory=dict)
+    plain: bool = False
+    timestamp: int | None = None
+
+
+@dataclass(frozen=True)
 class GoContext:
     """What the line works with. `connect` opens a computer; `confirm` asks the person and raises when refused;
-    `config_file` is the OpenSSH configuration where it is not the default one."""
+    `config_file` is the OpenSSH configuration where it is not the default one. `detach` starts `ez` with arguments as
+    a process that outlives this one, None where that cannot be."""
 
     settings: Settings
     network: Network
@@ -43,3 +70,4 @@ class GoContext:
     config_file: Path | None
     connect: Callable[[Computer], Host]
     confirm: Callable[[str], None]
+    detach: Callable[[Sequence[str]], None] | None = None

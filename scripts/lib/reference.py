@@ -39,7 +39,7 @@ def command_section(path: str, command: Any) -> Iterator[str]:
     options = [parameter for parameter in shown if parameter.param_type_name == "option"]
     yield f"{'#' * max(2, len(path.split()))} `{path}`\n"
     yield f"{command.help}\n"
-    if not is_group:
+    if arguments or not is_group:
         yield f"    {' '.join([path, *map(argument_word, arguments), *(['[OPTIONS]'] if options else [])])}\n"
     rows = [(argument_word(parameter), parameter.help, "") for parameter in arguments]
     rows += [(option_words(parameter), parameter.help, default_word(parameter)) for parameter in options]

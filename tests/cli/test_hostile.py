@@ -59,6 +59,12 @@ COMMANDS: dict[str, Sequence[str]] = {
     "destination": ("compute", "add", "box", "HERE:9"),
     "identity": ("compute", "add", "box", "dev@127.0.0.1:9", "--identity", "HERE"),
     "forget": ("compute", "delete", "HERE", "--yes"),
+    "build": ("build", "HERE", "-t", "HERE", "-q", *NOWHERE[:2]),
+    "output": ("build", ".", "-o", "HERE", "--cache-to", "HERE", "-q", *NOWHERE[:2]),
+    "secret": ("build", ".", "--secret", "HERE", "-q", *NOWHERE[:2]),
+    "explain": ("build", "explain", "HERE"),
+    "prune": ("build", "cache", "prune", "--keep", "HERE", "--dry-run", *NOWHERE[:2]),
+    "lock": ("lock", "HERE", "--check"),
     "key": ("config", "get", "HERE"),
     "value": ("config", "set", "defaults.computer", "HERE"),
 }

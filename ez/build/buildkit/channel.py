@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from grpclib.client import Channel, Handler
@@ -20,6 +19,7 @@ from h2.config import H2Configuration
 
 from ez.build.buildkit import streams
 from ez.build.buildkit.messages import rpc
+from ez.build.engines.address import Address
 
 logging.getLogger("grpclib").addHandler(logging.NullHandler())
 
@@ -38,20 +38,11 @@ def http2(*, client: bool) -> H2Configuration:
 
 
 class Protocol(H2Protocol):
-    """HTTP/2 on a stream that has been used before: `surplus` is what the far end has sent of it already.
+    """HTTP/2 in which `lost` is set when the stream ends for any reason."""
 
-    `lost` is set when the stream ends for any reason.
-    """
-
-    def __init__(self, handler: AbstractHandler, config: Configuration, *, client: bool, surplus: bytes) -> None:
+    def __init__(self, handler: AbstractHandler, config: Configuration, *, client: bool) -> None:
         super().__init__(handler, config, http2(client=client))
-        self._surplus = surplus
         self.lost = asyncio.Event()
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        if self._surplus:
-            self.data_received(self._surplus)
 
     def connection_lost(self, error: BaseException | None) -> None:
         super().connection_lost(error)
@@ -61,9 +52,9 @@ class Protocol(H2Protocol):
 class EngineChannel(Channel):
     """One HTTP/2 connection to BuildKit, through Docker's upgrade route or, `direct`, from the first byte."""
 
-    def __init__(self, engine: Path, *, direct: bool = False) -> None:
+    def __init__(self, address: Address, *, direct: bool = False) -> None:
         super().__init__(host="localhost", port=1, config=WINDOWS, status_details_codec=_Details())
-        self._engine = engine
+        self._address = address
         self._direct = direct
 
     async def __aenter__(self) -> EngineChannel:
@@ -77,12 +68,11 @@ class EngineChannel(Channel):
         return protocol
 
     async def _create_connection(self) -> H2Protocol:
+        made = Protocol(Handler(), self._config, client=True)
         if self._direct:
-            stream, surplus = await streams.connect(self._engine), b""
+            await streams.connect(self._address, made)
         else:
-            stream, surplus = await streams.upgrade(self._engine, "/grpc")
-        made = Protocol(Handler(), self._config, client=True, surplus=surplus)
-        await self._loop.create_unix_connection(lambda: made, sock=stream)
+            await streams.upgrade(self._address, "/grpc", made)
         return made
 
     async def call(self, method: str, request: Any, reply: Any, metadata: Mapping[str, str] | None = None) -> Any:

@@ -7,24 +7,21 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from ez.build.buildkit.channel import EngineChannel
-from ez.build.buildkit.gateway import Gateway
+from ez.build.buildkit.gateway import CacheEntry, Gateway, Part
 from ez.build.buildkit.messages import control
 from ez.build.buildkit.session.server import Service, Session, open_session
 from ez.build.buildkit.status import Progress
+from ez.build.engines.address import Address
 from ez.errors import EzError
 
 _CONTROL = "/moby.buildkit.v1.Control/"
 _SECONDS_OF_SILENCE = 40.0
 _SECONDS_TO_END = 5.0
-
-Body = Callable[[Gateway], Awaitable[tuple[str, bytes]]]
-"""What to do in a build: gives the id of the result to export and its image configuration."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Place:
     """Where BuildKit is. `direct` for HTTP/2 from the first byte, in which the session runs inside the control
     connection; else through Docker's upgrade routes, with a connection for each."""
 
-    engine: Path
+    address: Address
     direct: bool = False
 
 
@@ -42,9 +39,29 @@ class Exporter:
     attributes: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to become of the result: what `exporter` makes of it, None for nothing, and caches to write."""
+
+    exporter: Exporter | None = None
+    caches: tuple[CacheEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The result for each platform; with `index` as one image of several platforms, else there is one part."""
+
+    parts: tuple[Part, ...]
+    index: bool = False
+
+
+Body = Callable[[Gateway], Awaitable[Returned]]
+"""What to do in a build."""
+
+
 async def solve(
     place: Place,
-    exporter: Exporter | None,
+    wanted: Wanted,
     services: Iterable[Service],
     shared_key: str,
     progress: Progress,
@@ -55,25 +72,25 @@ async def solve(
     When this is cancelled or fails the engine stops the build. Raises what `body` raised, grpclib's errors for what
     went wrong in the engine or on the way to it, and EngineError where the engine cannot be reached.
     """
-    async with EngineChannel(place.engine, direct=place.direct) as channel:
+    async with EngineChannel(place.address, direct=place.direct) as channel:
         connecting = asyncio.ensure_future(channel.__connect__())
         try:
             over = channel if place.direct else None
-            async with open_session(place.engine, services, shared_key, over=over) as session:
+            async with open_session(place.address, services, shared_key, over=over) as session:
                 await connecting
-                return await _Solve(channel, session, exporter, progress, body).run()
+                return await _Solve(channel, session, wanted, progress, body).run()
         finally:
             await _end([connecting])
 
 
 class _Solve:
     def __init__(
-        self, channel: EngineChannel, session: Session, exporter: Exporter | None, progress: Progress, body: Body
+        self, channel: EngineChannel, session: Session, wanted: Wanted, progress: Progress, body: Body
     ) -> None:
         self._id = secrets.token_hex(12)
         self._channel = channel
         self._session = session
-        self._exporter = exporter
+        self._wanted = wanted
         self._progress = progress
         self._body = body
         self._own_error: Exception | None = None
@@ -99,22 +116,23 @@ class _Solve:
     def _request(self) -> Any:
         """The exporter in the fields of old servers and of new ones; `cache` is there because some crash without."""
         request = control.SolveRequest(ref=self._id, session=self._session.id, cache=control.CacheOptions())
-        if self._exporter is not None:
-            attributes = dict(self._exporter.attributes)
-            request.exporter_deprecated = self._exporter.type
-            request.exporter_attrs_deprecated.update(attributes)
-            request.exporters.add(type=self._exporter.type, attrs=attributes)
+        if (exporter := self._wanted.exporter) is not None:
+            request.exporter_deprecated = exporter.type
+            request.exporter_attrs_deprecated.update(exporter.attributes)
+            request.exporters.add(type=exporter.type, attrs=exporter.attributes)
+        for kind, attributes in self._wanted.caches:
+            request.cache.exports.add(type=kind, attrs=attributes)
         return request
 
     async def _work(self, gateway: Gateway) -> None:
         try:
-            result, config = await self._body(gateway)
+            returned = await self._body(gateway)
         except (GRPCError, EzError) as error:
             self._own_error = error
             with suppress(GRPCError, StreamTerminatedError):
                 await gateway.fail(str(error))
             raise
-        await gateway.finish(result, config)
+        await gateway.finish(returned.parts, index=returned.index)
 
     async def _guard(self) -> None:
         """Ends when the engine has dropped the session, or has not looked at it for so long that it must hang."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ez.build.graph import ImageConfig
-from ez.build.llb.marshal import Platform
+from ez.build.llb.platform import Platform
 from ez.build.llb.steps import Env, merge_env, with_path
 
 
@@ -17,8 +18,17 @@ def env_of(config: Mapping[str, Any]) -> Env:
     return tuple((name, value) for name, _, value in pairs)
 
 
-def built_config(base: Mapping[str, Any], config: ImageConfig, platform: Platform, labels: Mapping[str, str]) -> bytes:
-    """`config` on top of `base`, with its history; the engine adds entries for the new layers itself."""
+def built_config(
+    base: Mapping[str, Any],
+    config: ImageConfig,
+    platform: Platform,
+    labels: Mapping[str, str],
+    timestamp: int | None = None,
+) -> bytes:
+    """`config` on top of `base`, with its history; the engine adds entries for the new layers itself.
+
+    The image was made at `timestamp` (Unix seconds), None for whenever the engine says.
+    """
     made: dict[str, Any] = {
         "architecture": base.get("architecture") or platform.architecture,
         "os": base.get("os") or platform.os,
@@ -26,6 +36,8 @@ def built_config(base: Mapping[str, Any], config: ImageConfig, platform: Platfor
         "history": base.get("history") or [],
         "rootfs": {"type": "layers", "diff_ids": []},
     }
+    if timestamp is not None:
+        made["created"] = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if variant := base.get("variant") or platform.variant:
         made["variant"] = variant
     return json.dumps(made, sort_keys=True).encode()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from ez.build.buildkit.gateway import Worker
 from ez.build.buildkit.status import Progress
+from ez.build.buildkit.tally import EXPORTING, IMPORTING
+from ez.build.engines.address import Address
 from ez.build.graph import ImageSource, Note
 from ez.build.llb.marshal import Made
 from ez.build.llb.reference import normalise, registry_of
@@ -21,6 +22,8 @@ LOST = (StreamTerminatedError, ProtocolError, ConnectionError)
 """What grpclib raises when the connection has gone."""
 
 _EXIT_CODE = re.compile(r"exit code: (\d+)")
+_FOREIGN = re.compile(r"exec format error", re.IGNORECASE)
+_EMULATE = "install emulators on the computer: `docker run --privileged --rm tonistiigi/binfmt --install all`"
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 
 _REGISTRY: tuple[tuple[str, str, str], ...] = (
@@ -62,15 +65,25 @@ _WHOLE_BUILD: tuple[tuple[str, type[EzError], str, str], ...] = (
 )
 
 
-def lost(engine: Path, error: BaseException | None = None) -> EngineError:
+def lost(address: Address, error: BaseException | None = None) -> EngineError:
     reason = f" ({error})" if error is not None and str(error) else ""
     return EngineError(
-        f"the connection to the Docker Engine broke off during the build: `{engine}`{reason}",
+        f"the connection to the Docker Engine broke off during the build: `{address}`{reason}",
         "run the same command again once the engine runs",
     )
 
 
-def lacking(needed: Iterable[str], worker: Worker) -> EngineError | None:
+_INSTEAD = {
+    "diffop": "name the `paths` that the branch changes",
+    "exec.secretenv": "mount the secret as a file",
+    "file.copy.includeexcludepatterns": "copy the whole directory",
+    "file.symlink.create": "make the link in a step, with `ln -s`",
+    "source.git.subdir": "write the repository as `git@host:path`",
+}
+"""What else can be asked for, by the capability that is missing."""
+
+
+def lacking(needed: Mapping[str, Note], worker: Worker) -> EngineError | None:
     """An error that names the capabilities `worker` has not, None if it has all."""
     missing = sorted(set(needed) - worker.capabilities)
     if not missing:
@@ -78,7 +91,10 @@ def lacking(needed: Iterable[str], worker: Worker) -> EngineError | None:
     reasons = {worker.disabled[name] for name in missing if worker.disabled.get(name)}
     why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
     named = ", ".join(f"`{name}`" for name in missing)
-    return EngineError(f"the engine's BuildKit lacks {named}{why}", "update Docker Engine on the computer")
+    position = next((needed[name].position for name in missing if needed[name].position), None)
+    where = f", asked for at `{position.file}:{position.line}`" if position else ""
+    hint = next((_INSTEAD[name] for name in missing if name in _INSTEAD), "update Docker Engine on the computer")
+    return EngineError(f"the engine's BuildKit lacks {named}{why}{where}", hint)
 
 
 def image_failed(reference: str, image: ImageSource, error: GRPCError) -> BuildError:
@@ -86,10 +102,16 @@ def image_failed(reference: str, image: ImageSource, error: GRPCError) -> BuildE
     return _image_failed(reference, image.note, str(error.message))
 
 
+class CacheExportError(BuildError):
+    """All is made but a cache that was to be written, on an engine that ends a build for that."""
+
+
 def build_failed(error: GRPCError, progress: Progress, states: Mapping[str, Made]) -> EzError:
     """The build as a whole failed; the step that made it fail, where one did."""
     failed = _failed_vertex(error, progress)
     message = str(error.message)
+    if failed is not None and failed.name.startswith(EXPORTING):
+        return CacheExportError(f"the cache could not be written: `{failed.error}`", "check the registry")
     if failed is not None and failed.digest in states:
         return _step_failed(failed, progress.last_lines(failed.digest), states[failed.digest])
     for pattern, kind, summary, hint in _WHOLE_BUILD:
@@ -101,8 +123,9 @@ def build_failed(error: GRPCError, progress: Progress, states: Mapping[str, Made
 
 
 def _failed_vertex(error: GRPCError, progress: Progress) -> Vertex | None:
-    """The error's own vertex where the engine names it, else the first one that failed."""
-    failed = progress.failed()
+    """The error's own vertex where the engine names it, else the first one that failed. A cache that cannot be read
+    fails nothing."""
+    failed = [vertex for vertex in progress.failed() if not vertex.name.startswith(IMPORTING)]
     details: Any = error.details
     named = details.get("errdefs.Vertex", {}).get("digest") if isinstance(details, dict) else None
     return next((vertex for vertex in failed if vertex.digest == named), failed[0] if failed else None)
@@ -116,6 +139,8 @@ def _step_failed(vertex: Vertex, log: tuple[str, ...], state: Made) -> BuildErro
     title = note.label or vertex.name
     if _DISK_FULL.search(vertex.error) or any(_DISK_FULL.search(line) for line in log):
         summary, hint = "the engine's disk is full", "free some with `docker system prune` on the computer"
+    elif any(_FOREIGN.search(line) for line in (vertex.error, *log)):
+        summary, hint = "the computer cannot run programs of this platform (exec format error)", _EMULATE
     elif code:
         summary, hint = f"a build step ended with exit code {code[1]}", _look_at(note)
     else:

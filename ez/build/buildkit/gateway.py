@@ -6,7 +6,9 @@ an image configuration reaches the exporters of every engine.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +17,10 @@ from grpclib.exceptions import GRPCError
 
 from ez.build.buildkit.channel import EngineChannel
 from ez.build.buildkit.messages import gateway, rpc
-from ez.build.llb.marshal import Platform
+from ez.build.llb.platform import Platform
 
 _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
+_CONFIG = "containerimage.config"
 _UNKNOWN = 2
 
 
@@ -29,6 +32,29 @@ class Worker:
     capabilities: frozenset[str]
     disabled: dict[str, str]
     labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The result for one platform: its id, empty for the empty file system, and its image configuration (JSON)."""
+
+    platform: Platform
+    result: str
+    config: bytes
+
+
+@dataclass(frozen=True)
+class ImageFound:
+    """What a registry or the engine says of an image: its configuration, the digest of that, and the image's own digest
+    where it is known."""
+
+    config: Mapping[str, Any]
+    id: str
+    digest: str = ""
+
+
+CacheEntry = tuple[str, Mapping[str, str]]
+"""BuildKit's name of a kind of cache, and its attributes."""
 
 
 class Gateway:
@@ -49,25 +75,37 @@ class Gateway:
             labels=dict(workers[0].labels) if workers else {},
         )
 
-    async def image_config(self, reference: str) -> dict[str, Any]:
-        """The image's configuration, the engine's own image before the registry's."""
+    async def image(self, reference: str, platform: Platform | None = None, *, mode: str = "local") -> ImageFound:
+        """What is known of an image: of the engine's own before the registry's, or, by `mode` `pull`, of the latter.
+
+        `platform` None is the worker's own.
+        """
         request = gateway.ResolveImageConfigRequest(
-            ref=reference, resolve_mode="local", log_name=f"resolve image config for {reference}"
+            ref=reference, resolve_mode=mode, log_name=f"resolve image config for {reference}"
         )
+        if platform is not None:
+            request.platform.os, request.platform.architecture = platform.os, platform.architecture
+            request.platform.variant = platform.variant
         reply = await self._call("ResolveImageConfig", request, gateway.ResolveImageConfigResponse)
         try:
             config = json.loads(reply.config)
         except ValueError as error:
             raise GRPCError(Status.DATA_LOSS, "its configuration is not JSON") from error
-        return config if isinstance(config, dict) else {}
+        id = f"sha256:{hashlib.sha256(reply.config).hexdigest()}"
+        return ImageFound(config if isinstance(config, dict) else {}, id, reply.digest)
 
-    async def solve(self, definition: Any) -> str:
-        """Run `definition` (None for the empty file system) to its end and return the result's id."""
+    async def solve(self, definition: Any, caches: Iterable[CacheEntry] = (), *, evaluate: bool = True) -> str:
+        """Run `definition` (None for the empty file system) to its end, with what is in `caches`; the result's id.
+
+        Without `evaluate` nothing runs before something is read of the result.
+        """
         if definition is None:
             return ""
         request = gateway.SolveRequest(
-            definition=definition, allow_result_return=True, allow_result_array_ref=True, evaluate=True
+            definition=definition, allow_result_return=True, allow_result_array_ref=True, evaluate=evaluate
         )
+        for kind, attributes in caches:
+            request.cache_imports.add(type=kind, attrs=attributes)
         reply = await self._call("Solve", request, gateway.SolveResponse)
         return str(reply.result.ref.id or reply.ref)
 
@@ -80,9 +118,13 @@ class Gateway:
             return None
         return bytes(reply.data)
 
-    async def finish(self, result: str, config: bytes) -> None:
-        returned = gateway.Result(ref=gateway.Ref(id=result), metadata={"containerimage.config": config})
-        await self._call("Return", gateway.ReturnRequest(result=returned), gateway.ReturnResponse)
+    async def finish(self, parts: tuple[Part, ...], *, index: bool = False) -> None:
+        """Return the result: the only part, or with `index` all parts as one image of several platforms."""
+        await self._call(
+            "Return",
+            gateway.ReturnRequest(result=_index(parts) if index else _single(parts[0])),
+            gateway.ReturnResponse,
+        )
 
     async def fail(self, message: str) -> None:
         error = rpc.Status(code=_UNKNOWN, message=message)
@@ -90,6 +132,26 @@ class Gateway:
 
     async def _call(self, method: str, request: Any, reply: Any) -> Any:
         return await self._channel.call(_BRIDGE + method, request, reply, self._metadata)
+
+
+def _single(part: Part) -> Any:
+    return gateway.Result(ref=gateway.Ref(id=part.result), metadata={_CONFIG: part.config})
+
+
+def _index(parts: tuple[Part, ...]) -> Any:
+    """Results and configurations by platform, and the list of platforms that tells exporters to make an index."""
+    result = gateway.Result()
+    listed = []
+    for part in parts:
+        name = str(part.platform)
+        result.refs.refs[name].id = part.result
+        result.metadata[f"{_CONFIG}/{name}"] = part.config
+        described = {"os": part.platform.os, "architecture": part.platform.architecture}
+        if part.platform.variant:
+            described["variant"] = part.platform.variant
+        listed.append({"ID": name, "Platform": described})
+    result.metadata["refs.platforms"] = json.dumps({"Platforms": listed}).encode()
+    return result
 
 
 def _platform(message: Any) -> Platform:

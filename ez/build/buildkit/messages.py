@@ -30,6 +30,7 @@ rpc = Package("google.rpc")
 health = Package("grpc.health.v1")
 fsutil = Package("fsutil.types")
 auth = Package("moby.filesync.v1")
+content = Package("containerd.services.content.v1")
 secrets = Package("moby.buildkit.secrets.v1")
 sshforward = Package("moby.sshforward.v1")
 

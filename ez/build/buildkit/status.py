@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import Any
 
-from ez.events import Sink, Vertex, VertexLog, VertexProgress
+from ez.events import Sink, Vertex, VertexLog, VertexProgress, VertexWarning
 
 _LINES_KEPT = 20
 _LONGEST_LINE = 64 * 1024
@@ -18,6 +18,7 @@ class Progress:
         self._sink = sink
         self._vertices: dict[str, Vertex] = {}
         self._unfinished: dict[tuple[str, int], bytes] = {}
+        self._warnings: set[VertexWarning] = set()
         self._last_lines: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_LINES_KEPT))
 
     def take(self, response: Any) -> None:
@@ -36,6 +37,8 @@ class Progress:
                     done=status.HasField("completed"),
                 )
             )
+        for warning in response.warnings:
+            self._take_warning(warning)
 
     def finish(self) -> None:
         """Let go of lines that were never ended."""
@@ -77,6 +80,20 @@ class Progress:
             self._unfinished[digest, stream] = rest
         if whole:
             self._tell(digest, stream, tuple(_shown(line) for line in whole))
+
+    def _take_warning(self, message: Any) -> None:
+        """Once each: engines repeat what they have said."""
+        warning = VertexWarning(
+            digest=message.vertex,
+            text=message.short.decode("utf-8", "replace"),
+            file=message.info.filename or None,
+            line=message.ranges[0].start.line if message.ranges else None,
+            detail=tuple(line.decode("utf-8", "replace") for line in message.detail),
+            url=message.url,
+        )
+        if warning not in self._warnings:
+            self._warnings.add(warning)
+            self._sink(warning)
 
     def _flush(self, digest: str, stream: int) -> None:
         self._tell(digest, stream, (_shown(self._unfinished.pop((digest, stream))),))

@@ -15,6 +15,7 @@ from ez.models import Runtime
 
 FRONTENDS = {
     ".envd": "ez.build.frontends.envd.frontend:describe",
+    ".py": "ez.build.frontends.python:describe",
 }
 """How a build file's name ends -> the function that reads such files, imported on use."""
 

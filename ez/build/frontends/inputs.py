@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from ez.build.frontends.where import where
 from ez.build.graph import Position
+from ez.build.ignore import IGNORE_FILES, Ignored, Patterns, ignored, literal
+from ez.build.tree import Entry, open_below, walk
 from ez.errors import DefinitionError, MissingInputError
 
 LARGEST_FILE = 1 << 20
@@ -21,6 +24,10 @@ LARGEST_FILE = 1 << 20
 
 LEFT_OUT = ".git"
 """Never part of what a build sees: it differs between clones of the same commit."""
+
+
+LOCK = "ez.lock"
+"""The file at the top of a repo that says what names stand for: `ez.build.lockfile`."""
 
 
 class Inputs:
@@ -31,6 +38,10 @@ class Inputs:
         self._fetched = None if fetched is None else tuple(_plain(path) for path in fetched)
         self._read: set[str] = set()
         self._added: set[str] = set()
+
+    @property
+    def directory(self) -> Path:
+        return self._root
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -80,27 +91,61 @@ class Inputs:
         self._read.add(wanted)
         return content
 
+    def find(self, path: str) -> bytes | None:
+        """As `read`; None for a file that the repo does not have. A partial copy is asked for it once."""
+        wanted = self.locate(path)
+        if self._fetched is not None:
+            self._read.add(wanted)
+        if self._has(wanted) and not os.path.lexists(self._root / wanted):
+            return None
+        return self.read(path)
+
     def add(self, path: str, position: Position | None = None) -> str:
         """Count the file or the whole directory `path` among what the build uses; its path as `locate` gives it.
 
-        Raises MissingInputError if it is not there.
+        Raises MissingInputError if it is not there, DefinitionError where the repo's ignore file leaves it out.
         """
         wanted = self.locate(path, position)
-        if not self._has(wanted) or not os.path.lexists(self._root / wanted):
+        if self._fetched is not None:
+            self._read.update(IGNORE_FILES)
+        if not all(self._has(one) for one in (wanted, *IGNORE_FILES)) or not os.path.lexists(self._root / wanted):
             self._missing((wanted,), path, position, None)
+        if wanted != "." and self._ignored.hides(wanted):
+            message = f"`{self._ignored.file}` leaves out a file that the build copies: `{path}`"
+            raise DefinitionError(message, f"add the line `!{wanted}` to `{self._ignored.file}`", **where(position))
         self._added.add(wanted)
         return wanted
 
+    def count(self, paths: Iterable[str]) -> None:
+        """Count what a program read by itself among what the definition read; its contents take no part in the digest.
+
+        Raises MissingInputError for what a partial copy has not been given yet.
+        """
+        wanted = [self.locate(path) for path in paths]
+        missing = tuple(path for path in wanted if not self._has(path))
+        if missing:
+            raise MissingInputError(f"not fetched yet: `{missing[0]}`", "run it again", paths=missing)
+        self._read.update(path for path in wanted if os.path.lexists(self._root / path))
+
     def fingerprint(self) -> tuple[tuple[str, str, str], ...]:
-        """`(path, kind, content)` of every file and link that was added, sorted, each once.
+        """`(path, kind, content)` of every file and link that was added, sorted, each once: what the engine is sent.
 
         Build files take no part: what they say is in the graph.
         """
-        found: dict[str, tuple[str, str]] = {}
-        for path in self._added:
-            for file in self._files(self._root / path):
-                found[_name(file.relative_to(self._root))] = _described(file)
-        return tuple((path, *found[path]) for path in sorted(found))
+        if not self._added:
+            return ()
+        include = Patterns(() if "." in self._added else (literal(path) for path in self._added))
+        try:
+            entries = walk(self._root, include, Patterns((f"**/{LEFT_OUT}",)), self._ignored.patterns)
+            found = [(_name(entry.path), *self._described(entry)) for entry in entries if not entry.is_directory]
+        except OSError as error:
+            message = f"cannot read a file that the build copies: `{error.filename}`"
+            raise DefinitionError(message, f"chmod -R u+rX '{error.filename}'") from error
+        return tuple(sorted(found))
+
+    @cached_property
+    def _ignored(self) -> Ignored:
+        return ignored(self._root)
 
     def _has(self, wanted: str) -> bool:
         if self._fetched is None:
@@ -108,37 +153,26 @@ class Inputs:
         return any(path in ("", ".") or PurePosixPath(wanted).is_relative_to(path) for path in self._fetched)
 
     def _missing(self, wanted: tuple[str, ...], path: str, position: Position | None, hint: str | None) -> NoReturn:
-        """Raise MissingInputError, or DefinitionError where the caller has already looked for all of `wanted`."""
+        """Raise MissingInputError, or DefinitionError where the caller has already looked for all of `wanted`.
+
+        The ignore files and the lock are wanted with whatever is asked for first, which saves a round trip.
+        """
+        wanted = (*wanted, *(name for name in (*IGNORE_FILES, LOCK) if name not in wanted and not self._has(name)))
         message = f"no such file in the repo: `{path}`"
         action = hint or f"add `{path}` to the repo or correct its name"
         if self._fetched is not None and all(self._has(one) for one in wanted):
             raise DefinitionError(message, action, **where(position))
         raise MissingInputError(message, action, paths=tuple(dict.fromkeys(wanted)), **where(position))
 
-    def _files(self, top: Path) -> Iterator[Path]:
-        """`top`, or all files and links below it. Links are never followed."""
-        if top.is_symlink() or not top.is_dir():
-            yield top
-            return
-        for parent, directories, files in os.walk(top):
-            links = [name for name in directories if os.path.islink(os.path.join(parent, name))]
-            directories[:] = [name for name in directories if name != LEFT_OUT and name not in links]
-            yield from (Path(parent, name) for name in (*files, *links) if name != LEFT_OUT)
-
-
-def _described(file: Path) -> tuple[str, str]:
-    """What a file is, in Git's terms: kind and content."""
-    status = file.lstat()
-    if stat.S_ISLNK(status.st_mode):
-        return "link", _name(Path(os.readlink(file)))
-    if not stat.S_ISREG(status.st_mode):
-        return "other", ""
-    try:
-        with file.open("rb") as content:
+    def _described(self, entry: Entry) -> tuple[str, str]:
+        """What a file is, in Git's terms: kind and content."""
+        if entry.link:
+            return "link", _name(entry.link)
+        if not entry.is_file:
+            return "other", ""
+        with os.fdopen(open_below(self._root, entry.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
-    except OSError as error:
-        raise DefinitionError(f"cannot read a file that the build copies: `{file}`", f"chmod +r '{file}'") from error
-    return ("program" if status.st_mode & 0o111 else "file"), digest
+        return ("program" if entry.status.st_mode & 0o111 else "file"), digest
 
 
 def _stays_below(path: PurePosixPath) -> bool:
@@ -154,9 +188,9 @@ def _plain(path: str) -> str:
     return PurePosixPath(path).as_posix()
 
 
-def _name(path: Path) -> str:
+def _name(path: str) -> str:
     """A path's bytes as text that is the same everywhere."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _wrong(what: str, path: str, position: Position | None) -> DefinitionError:

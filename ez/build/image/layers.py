@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from ez.build.graph import (
     NO_NOTE,
-    CacheMount,
     FileAction,
     Files,
     MkDirAction,
@@ -18,9 +17,9 @@ from ez.build.graph import (
     Mount,
     Note,
     Run,
-    Sharing,
     State,
 )
+from ez.build.image.caches import APT, Cache
 from ez.build.image.shell import command, text
 
 USER = "envd"
@@ -31,14 +30,7 @@ USER_ID = 1000
 LIBRARY = "/usr/local/lib/ez"
 INIT = f"{LIBRARY}/init"
 ATTACH = f"{LIBRARY}/attach"
-VENV_PATH = "/opt/venv/bin"
-
 PROGRAMS = ("init", "environment", "supervise", "service", "attach")
-
-APT_CACHES = (
-    CacheMount("/var/cache/apt", "ez-apt-cache", Sharing.LOCKED),
-    CacheMount("/var/lib/apt/lists", "ez-apt-lists", Sharing.LOCKED),
-)
 
 
 @dataclass(frozen=True)
@@ -55,47 +47,50 @@ PLAIN = Surroundings()
 def access(base: State, shell: str = "bash") -> Run:
     """sshd, git, sudo and the user, with `shell` (a package of the same name) as the login shell."""
     note = Note(label="ez: prepare for SSH and the user envd")
-    return Run(base, command("apt", "access", arguments=(shell,)), mounts=APT_CACHES, note=note)
+    return step(base, command("apt", "access", arguments=(shell,)), (APT,), note=note)
 
 
-def apt_packages(base: State, packages: Iterable[str], around: Surroundings = PLAIN, note: Note = NO_NOTE) -> Run:
-    argv = command("apt", "packages", arguments=tuple(packages))
-    return Run(base, argv, env=around.env, path=around.path, mounts=APT_CACHES, note=note)
+def apt_packages(
+    base: State, packages: Iterable[str], around: Surroundings = PLAIN, note: Note = NO_NOTE, *, python: str = ""
+) -> Run:
+    """Packages of the distribution; where a compiler is among them, also the headers of its Python `python`."""
+    argv = command("apt", "python", "packages", arguments=(python, *packages))
+    return step(base, argv, (APT,), around, note=note)
 
 
-def python(base: State, version: str, around: Surroundings = PLAIN, note: Note = NO_NOTE) -> Run:
-    """Python `version` (`3.11` or `3.11.4`) as the virtual environment /opt/venv."""
-    argv = command("apt", "python", arguments=(version,))
-    return Run(base, argv, env=around.env, path=around.path, mounts=APT_CACHES, note=note)
-
-
-def pip_install(
+def step(
     base: State,
-    arguments: Iterable[str],
-    python_version: str,
+    argv: tuple[str, ...],
+    caches: tuple[Cache, ...],
     around: Surroundings = PLAIN,
     *,
     cwd: str = "/",
     mounts: tuple[Mount, ...] = (),
     note: Note = NO_NOTE,
 ) -> Run:
-    """`pip install` with `arguments`; `python_version` keeps the wheels that pip builds apart."""
-    cache = CacheMount("/root/.cache/pip", f"ez-pip-{python_version}")
-    argv = command("pip", arguments=tuple(arguments))
-    return Run(base, argv, env=around.env, path=around.path, cwd=cwd, mounts=(cache, *mounts), note=note)
+    """A step of ours, with the caches of the tools that it runs."""
+    env = (*around.env, *(variable for cache in caches for variable in cache.env))
+    mounts = (*(cache.mount for cache in caches), *mounts)
+    return Run(base, argv, env=env, path=around.path, cwd=cwd, mounts=mounts, note=note)
 
 
-def work_directory(base: State, path: str) -> Files:
-    """The directory over which the repo is mounted, the user's own."""
-    return Files(base, (_work_directory(path),), note=Note(label=f"make {path}"))
+def work_directory(base: State, path: str, settings: tuple[FileAction, ...] = ()) -> Files:
+    """The directory over which the repo is mounted, the user's own, and the user's `settings`."""
+    return Files(base, (_work_directory(path), *settings), note=Note(label=f"make {path}"))
 
 
-def programs(base: State, services: Mapping[str, str], owned: Iterable[str], workdir: str) -> Files:
+def programs(
+    base: State,
+    services: Mapping[str, str],
+    owned: Iterable[str],
+    workdir: str,
+    settings: tuple[FileAction, ...] = (),
+) -> Files:
     """What runs in the container. `services` are programs by name (`init_0`, `daemon_0`), with their `#!` line.
 
     `owned` are places outside the home that the build gave to the user.
     """
-    actions: list[FileAction] = [_work_directory(workdir)]
+    actions: list[FileAction] = [_work_directory(workdir), *settings]
     actions += [MkDirAction(LIBRARY), MkDirAction(f"{LIBRARY}/services")]
     actions += [MkFileAction(f"{LIBRARY}/{name}", text(name).encode(), 0o755) for name in PROGRAMS]
     actions += [

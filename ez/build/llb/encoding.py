@@ -28,6 +28,14 @@ class Output:
     index: int = 0
 
 
+@dataclass(frozen=True)
+class Operation:
+    """An operation's bytes and the capabilities it relies on."""
+
+    content: bytes
+    capabilities: tuple[str, ...]
+
+
 class Inputs:
     """The inputs of one operation, each output once, in order of first use."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -12,10 +12,13 @@ from ez.build.definition import SourceFile
 from ez.build.graph import (
     Diff,
     Files,
+    GitSource,
+    HttpSource,
     ImageSource,
     LocalSource,
     Merge,
     Note,
+    Position,
     Run,
     Scratch,
     State,
@@ -23,32 +26,34 @@ from ez.build.graph import (
     walk,
 )
 from ez.build.llb import operations
-from ez.build.llb.encoding import Output, digest_of, encode_terminal
-from ez.build.llb.operations import Operation
+from ez.build.llb.encoding import Operation, Output, digest_of, encode_terminal
+from ez.build.llb.lower import lower
+from ez.build.llb.platform import Platform, parse_platform
+from ez.build.llb.private import Private
 from ez.build.llb.reference import normalise
+from ez.build.llb.refusal import refusal
+from ez.build.llb.sources import git, http, image, local
 from ez.build.llb.steps import NO_BASE, Base, step
 
-Made = ImageSource | LocalSource | Run | Files | Merge | Diff
+Made = ImageSource | LocalSource | GitSource | HttpSource | Run | Files | Merge | Diff
 """States that become operations."""
 
-
-@dataclass(frozen=True)
-class Platform:
-    """What the result runs on, in Go's names."""
-
-    os: str = "linux"
-    architecture: str = "amd64"
-    variant: str = ""
+_ALWAYS = ("constraints", "platform")
+_LARGEST = 4 * 2**20 - 2**16
+"""The longest request that gRPC takes by default, with some room for what is beside the definition."""
+_LARGEST_BY = {"source.image.checksum": 16 * 2**20 - 2**16}
+"""What workers take that are known to take more: Docker Engine 28, by something that came with its BuildKit."""
 
 
 @dataclass(frozen=True)
 class Marshalled:
     """A definition to solve. `message` is a `pb.Definition`, None for the empty file system; `states` tells what
-    each operation, by digest, was made from; `capabilities` is all that the worker must be able to do."""
+    each operation, by digest, was made from; `capabilities` is all that the worker must be able to do, with the note
+    of the first state that needs it."""
 
     message: Any
     states: Mapping[str, Made]
-    capabilities: frozenset[str]
+    capabilities: Mapping[str, Note]
 
 
 def marshal(
@@ -57,118 +62,150 @@ def marshal(
     sources: Iterable[SourceFile] = (),
     bases: Mapping[str, Base] = MappingProxyType({}),
     platform: Platform = Platform(),
+    capabilities: Collection[str] | None = None,
     unique: str = "",
     salt: str = "",
+    private: Private = Private(),
 ) -> Marshalled:
-    """Turn `state` and all below it into one definition.
+    """Turn `state` and all below it into one definition for `platform`.
 
-    `bases` says, by fully qualified reference, what steps inherit from each image of `base_images`. `unique` must
-    differ between builds that serve local sources; it changes digests and no cache key. A `salt` makes every step
-    run again. Raises DefinitionError for an image reference that is none.
+    `bases` says, by `name_of`, what steps inherit from each image of `base_images`. `capabilities` are those of the
+    worker, which `lower` goes by; None for one that can do everything. `unique` must differ between builds, which
+    read local, Git and HTTP sources each for itself; it changes digests and no cache key. A `salt` makes every step
+    run again. `private` says by which names the session serves secrets and agents.
+
+    Raises DefinitionError, at the position of the state, for what is no image reference, platform, repository or
+    address, and for a definition that is too large for one request to the worker.
     """
-    writer = _Writer(bases, platform, unique, salt)
-    for current in walk(state):
+    writer = _Writer(bases, platform, unique, salt, private)
+    lowered = state if capabilities is None else lower(state, capabilities)
+    for current in walk(lowered):
         writer.add(current)
-    return writer.finish(state, tuple(sources))
+    marshalled = writer.finish(lowered, tuple(sources))
+    if capabilities is not None:
+        _check_size(marshalled, max(_LARGEST, *(_LARGEST_BY.get(name, 0) for name in capabilities), 0))
+    return marshalled
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """What a state inherits from where it grows from."""
+
+    base: Base
+    platform: Platform
 
 
 class _Writer:
     """Collects operations, inputs before users."""
 
-    def __init__(self, bases: Mapping[str, Base], platform: Platform, unique: str, salt: str) -> None:
+    def __init__(self, bases: Mapping[str, Base], platform: Platform, unique: str, salt: str, private: Private) -> None:
         self._bases = bases
-        self._platform = llb.Platform(os=platform.os, architecture=platform.architecture, variant=platform.variant)
+        self._nothing = _Grown(NO_BASE, platform)
         self._unique = unique
         self._salt = salt
+        self._private = private
         self._outputs: dict[str, Output | None] = {}
-        self._inherited: dict[str, Base] = {}
+        self._grown: dict[str, _Grown] = {}
         self._operations: dict[str, Operation] = {}
         self._states: dict[str, Made] = {}
+        self._positions: dict[str, list[Position]] = {}
 
     def add(self, state: State) -> None:
-        self._inherited[state.identity] = self._base_of(state)
+        self._grown[state.identity] = self._grown_from(state)
         operation = self._operation(state)
-        if operation is None:
-            below = parent(state)
-            self._outputs[state.identity] = None if below is None else self._output_of(below)
+        if operation is None or isinstance(state, Scratch):
+            self._outputs[state.identity] = self._passed_on(state)
             return
         digest = digest_of(operation.content)
         self._outputs[state.identity] = Output(digest)
         self._operations.setdefault(digest, operation)
-        if not isinstance(state, Scratch):
-            self._states.setdefault(digest, state)
+        self._states.setdefault(digest, state)
+        if state.note.position is not None:
+            self._positions.setdefault(digest, []).append(state.note.position)
 
     def finish(self, state: State, sources: tuple[SourceFile, ...]) -> Marshalled:
         output = self._output_of(state)
-        found = frozenset(name for operation in self._operations.values() for name in operation.capabilities)
         if output is None:
-            return Marshalled(None, self._states, found)
+            return Marshalled(None, self._states, {})
         message = llb.Definition(source=self._source_map(sources))
+        contents = getattr(message, "def")
+        needed: dict[str, Note] = {}
         for digest, operation in self._operations.items():
-            getattr(message, "def").append(operation.content)
-            self._describe(message.metadata[digest], self._states[digest].note, operation)
+            contents.append(operation.content)
+            note = self._states[digest].note
+            metadata = message.metadata[digest]
+            if note.label:
+                metadata.description["llb.customname"] = note.label
+            for name in operation.capabilities:
+                if name not in needed:
+                    needed[name] = note
+                    metadata.caps[name] = True
         terminal = encode_terminal(output)
-        getattr(message, "def").append(terminal)
+        contents.append(terminal)
         described = message.metadata[digest_of(terminal)]
-        described.caps["constraints"] = described.caps["platform"] = True
-        return Marshalled(message, self._states, found | {"constraints", "platform"})
+        for name in _ALWAYS:
+            described.caps[name] = True
+            needed[name] = state.note if not isinstance(state, Scratch) else Note()
+        return Marshalled(message, self._states, needed)
 
-    def _base_of(self, state: State) -> Base:
+    def _grown_from(self, state: State) -> _Grown:
         if isinstance(state, ImageSource):
-            return self._bases.get(normalise(state), NO_BASE)
+            own = platform_of(state, self._nothing.platform)
+            return _Grown(self._bases.get(name_of(state), NO_BASE), own)
         below = parent(state)
-        return NO_BASE if below is None else self._inherited[below.identity]
+        return self._nothing if below is None else self._grown[below.identity]
 
     def _output_of(self, state: State) -> Output | None:
         return self._outputs[state.identity]
 
+    def _passed_on(self, state: State) -> Output | None:
+        """The output of a state that is no operation: that of the only one below it that has any files."""
+        below = state.inputs if isinstance(state, Merge) else (state.base,) if isinstance(state, Files) else ()
+        return next(iter(self._layers(below)), None)
+
+    def _layers(self, states: Iterable[State]) -> list[Output]:
+        return [output for output in map(self._output_of, states) if output is not None]
+
     def _operation(self, state: State) -> Operation | None:
-        """None where `state` adds nothing to its parent."""
+        """None where `state` adds nothing to what is below it."""
+        grown = self._grown[state.identity]
         match state:
-            case ImageSource():
-                return operations.image(state, self._platform)
-            case LocalSource():
-                return operations.local(state, self._unique)
             case Run():
-                return step(
-                    state,
-                    self._output_of,
-                    base=self._inherited[state.identity],
-                    salt=self._salt,
-                    platform=self._platform,
-                )
+                run = self._private.named(state)
+                return step(run, self._output_of, base=grown.base, salt=self._salt, platform=grown.platform)
             case Files() if state.actions:
                 return operations.files(state, self._output_of)
-            case Merge() if len(state.inputs) > 1:
-                return operations.merge(state, self._output_of)
+            case ImageSource():
+                return image(state, grown.platform.message())
+            case LocalSource():
+                return local(state, self._unique)
+            case GitSource():
+                return git(state, self._unique, self._private.agent("default"))
+            case HttpSource():
+                return http(state, self._unique)
+            case Merge() if len(layers := self._layers(state.inputs)) > 1:
+                return operations.merge(layers)
             case Diff():
                 return operations.diff(state, self._output_of)
             case _:
                 return None
 
-    def _describe(self, metadata: Any, note: Note, operation: Operation) -> None:
-        for name in operation.capabilities:
-            metadata.caps[name] = True
-        metadata.caps["constraints"] = metadata.caps["platform"] = True
-        if note.label:
-            metadata.description["llb.customname"] = note.label
-
     def _source_map(self, sources: tuple[SourceFile, ...]) -> Any:
-        """Which line of which build file asked for each operation."""
+        """Which lines of which build files asked for each operation. Files that nobody knows are left out."""
         numbers = {source.name: number for number, source in enumerate(sources)}
         message = llb.Source(infos=[llb.SourceInfo(filename=source.name, data=source.data) for source in sources])
-        for digest, state in self._states.items():
-            position = state.note.position
-            if position is None or position.file not in numbers:
-                continue
-            point = llb.Position(line=position.line, character=position.column)
-            location = llb.Location(source_index=numbers[position.file], ranges=[llb.Range(start=point, end=point)])
-            message.locations[digest].locations.append(location)
+        for digest, positions in self._positions.items():
+            known = [position for position in positions if position.file in numbers]
+            for position in known:
+                point = llb.Position(line=position.line, character=position.column)
+                message.locations[digest].locations.add(
+                    source_index=numbers[position.file], ranges=[llb.Range(start=point, end=point)]
+                )
         return message
 
 
 def base_images(state: State) -> dict[str, ImageSource]:
-    """The images that `state` and the steps below it grow from, by fully qualified reference, `state`'s own last.
+    """The images that `state` and the steps below it grow from, by `name_of`, `state`'s own last.
 
     Raises DefinitionError as `marshal` does.
     """
@@ -179,5 +216,44 @@ def base_images(state: State) -> dict[str, ImageSource]:
         image = current if isinstance(current, ImageSource) else grown[below.identity] if below else None
         grown[current.identity] = image
         if image is not None and (isinstance(current, Run) or current is state):
-            found[normalise(image)] = image
+            found[name_of(image)] = image
     return found
+
+
+def name_of(image: ImageSource) -> str:
+    """The fully qualified reference, and behind it the platform where the image has its own."""
+    reference = normalise(image)
+    return f"{reference} {parse_platform(image.platform, image.note)}" if image.platform else reference
+
+
+def platform_of(image: ImageSource, platform: Platform) -> Platform:
+    """The platform of `image` in a build for `platform`."""
+    return parse_platform(image.platform, image.note) if image.platform else platform
+
+
+def _check_size(marshalled: Marshalled, largest: int) -> None:
+    """Refuse what no request can hold, at the state whose operation does not fit any more."""
+    if marshalled.message is None or (size := marshalled.message.ByteSize()) <= largest:
+        return
+    note, own = _does_not_fit(marshalled, largest)
+    raise refusal(
+        note,
+        f"the definition is too large for the engine: {_mebibytes(size)} in {len(marshalled.states):,} steps, "
+        f"{_mebibytes(own)} of them in this one",
+        f"keep it below {_mebibytes(largest)}: copy large files instead of writing their text in the build file",
+    )
+
+
+def _does_not_fit(marshalled: Marshalled, largest: int) -> tuple[Note, int]:
+    """The first operation that is most of a request, or with which the operations are more than one; its bytes."""
+    written, found = 0, (Note(), 0)
+    for state, content in zip(marshalled.states.values(), getattr(marshalled.message, "def"), strict=False):
+        written += len(content)
+        found = (state.note, len(content))
+        if written > largest or len(content) > largest // 2:
+            break
+    return found
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"

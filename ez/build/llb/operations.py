@@ -1,10 +1,8 @@
-"""One LLB operation per state: sources, files, merge and diff. Steps are in `steps.py`."""
+"""File actions, merge and diff as LLB. Sources are in `sources.py`, steps in `steps.py`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ez.build.buildkit.messages import llb
@@ -13,54 +11,19 @@ from ez.build.graph import (
     Diff,
     FileAction,
     Files,
-    ImageSource,
-    LocalSource,
-    Merge,
     MkDirAction,
     MkFileAction,
     RmAction,
     State,
-    content_of,
+    SymlinkAction,
 )
-from ez.build.llb.encoding import EMPTY, Inputs, Output, encode
-from ez.build.llb.reference import normalise
+from ez.build.llb.encoding import EMPTY, Inputs, Operation, Output, encode
 
 OutputOf = Callable[[State], Output | None]
 """Where a state that is already marshalled is found; None for the empty file system."""
 
 _KEEP = -1
 _NOW = -1
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An operation's bytes and the capabilities it relies on."""
-
-    content: bytes
-    capabilities: tuple[str, ...]
-
-
-def image(source: ImageSource, platform: Any) -> Operation:
-    """An image, the engine's own before the registry's on every engine, so that it also works offline."""
-    body = llb.SourceOp(
-        identifier=f"docker-image://{normalise(source)}",
-        attrs={"image.resolvemode": "local"},
-    )
-    return Operation(encode("source", body, platform=platform), ("source.image",))
-
-
-def local(source: LocalSource, unique: str) -> Operation:
-    """Files of the session. `unique` differs in every build: equal operations of two builds would share one upload."""
-    attrs = {"local.unique": unique, "local.sharedkeyhint": content_of((source.include, source.exclude))[:16]}
-    capabilities = ["source.local", "source.local.unique", "source.local.sharedkeyhint"]
-    if source.include:
-        attrs["local.includepattern"] = json.dumps(source.include)
-        capabilities.append("source.local.includepatterns")
-    if source.exclude:
-        attrs["local.excludepatterns"] = json.dumps(source.exclude)
-        capabilities.append("source.local.excludepatterns")
-    body = llb.SourceOp(identifier=f"local://{source.name}", attrs=attrs)
-    return Operation(encode("source", body), tuple(capabilities))
 
 
 def files(state: Files, output_of: OutputOf) -> Operation:
@@ -75,15 +38,13 @@ def files(state: Files, output_of: OutputOf) -> Operation:
         below = base if position == 0 else len(inputs) + position - 1
         output = 0 if position == last else EMPTY
         actions.append(llb.FileAction(input=below, secondary_input=origin, output=output, **_action(action)))
-    capabilities = ["file.base"]
-    if any(isinstance(action, RmAction) and action.wildcard for action in state.actions):
-        capabilities.append("file.rm.wildcard")
+    capabilities = sorted({"file.base", *(name for action in state.actions for name in _capabilities(action))})
     return Operation(encode("file", llb.FileOp(actions=actions), inputs.messages()), tuple(capabilities))
 
 
-def merge(state: Merge, output_of: OutputOf) -> Operation:
+def merge(layers: Iterable[Output]) -> Operation:
     inputs = Inputs()
-    merged = [llb.MergeInput(input=inputs.number(output_of(layer))) for layer in state.inputs]
+    merged = [llb.MergeInput(input=inputs.number(layer)) for layer in layers]
     return Operation(encode("merge", llb.MergeOp(inputs=merged), inputs.messages()), ("mergeop",))
 
 
@@ -124,6 +85,20 @@ def _action(action: FileAction) -> dict[str, Any]:
                     path=action.path, allow_not_found=action.allow_missing, allow_wildcard=action.wildcard
                 )
             }
+        case SymlinkAction():
+            return {"symlink": llb.FileActionSymlink(oldpath=action.target, newpath=action.path, timestamp=_NOW)}
+
+
+def _capabilities(action: FileAction) -> tuple[str, ...]:
+    match action:
+        case CopyAction() if action.include or action.exclude:
+            return ("file.copy.includeexcludepatterns",)
+        case RmAction() if action.wildcard:
+            return ("file.rm.wildcard",)
+        case SymlinkAction():
+            return ("file.symlink.create",)
+        case _:
+            return ()
 
 
 def _copy(action: CopyAction) -> Any:
@@ -132,10 +107,13 @@ def _copy(action: CopyAction) -> Any:
         dest=_rooted(action.target),
         owner=_owner(action.uid, action.gid),
         mode=_KEEP if action.mode is None else action.mode,
-        follow_symlink=True,
+        follow_symlink=action.follow,
         dir_copy_contents=action.contents,
         create_dest_path=True,
         allow_wildcard=action.wildcard,
+        allow_empty_wildcard=action.allow_missing,
+        include_patterns=action.include,
+        exclude_patterns=action.exclude,
         timestamp=_KEEP,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ez.build.graph import ImageSource
-from ez.errors import DefinitionError
+from ez.build.llb.refusal import refusal
 
 _HUB = "docker.io"
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -25,13 +25,10 @@ def normalise(image: ImageSource) -> str:
         first, rest = _HUB, rest if "/" in rest else f"library/{rest}"
     matched = _REFERENCE.fullmatch(f"{first}/{rest}")
     if not matched or len(rest) > 400:
-        position = image.note.position
-        raise DefinitionError(
+        raise refusal(
+            image.note,
             f"not an image reference: `{image.reference}`",
             "write it as `name:tag` or `registry/name:tag`, in lower case",
-            file=position.file if position else None,
-            line=position.line if position else None,
-            column=position.column if position else None,
         )
     whole = matched.group()
     return whole if matched["tag"] or "@" in whole else f"{whole}:latest"

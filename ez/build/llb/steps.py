@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ez.build.buildkit.messages import llb
-from ez.build.graph import BindMount, CacheMount, Mount, Run, SecretMount, SshMount, TmpfsMount
-from ez.build.llb.encoding import EMPTY, Inputs, encode
-from ez.build.llb.operations import Operation, OutputOf
+from ez.build.graph import (
+    BindMount,
+    CacheMount,
+    Mount,
+    Run,
+    SecretMount,
+    SecretVariable,
+    SshMount,
+    TmpfsMount,
+)
+from ez.build.llb.encoding import EMPTY, Inputs, Operation, encode
+from ez.build.llb.operations import OutputOf
+from ez.build.llb.platform import Platform
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -44,14 +54,14 @@ class Base:
 NO_BASE = Base()
 
 
-def step(run: Run, output_of: OutputOf, *, base: Base, salt: str, platform: Any) -> Operation:
+def step(run: Run, output_of: OutputOf, *, base: Base, salt: str, platform: Platform) -> Operation:
     """A step. A `salt` makes it another step to the cache; unlike `ignore_cache` it leaves cache mounts alone."""
     around = base.surroundings if run.network else NOTHING
     env = step_env(run, base.env, around)
     if salt:
         env["EZ_REBUILD"] = salt
     inputs = Inputs()
-    mounts = _mounts(run, around.secrets, inputs, output_of)
+    mounts = _mounts(run, around.secrets, platform, inputs, output_of)
     meta = llb.Meta(
         args=run.argv,
         env=[f"{name}={value}" for name, value in env.items()],
@@ -61,8 +71,13 @@ def step(run: Run, output_of: OutputOf, *, base: Base, salt: str, platform: Any)
         remove_mount_stubs_recursive=True,
     )
     network = 0 if run.network else 2
-    body = llb.ExecOp(meta=meta, mounts=mounts, network=network)
-    return Operation(encode("exec", body, inputs.messages(), platform), _capabilities(run, around))
+    secrets = [
+        llb.SecretEnv(id=variable.id, name=variable.name, optional=variable.optional)
+        for variable in run.mounts
+        if isinstance(variable, SecretVariable)
+    ]
+    body = llb.ExecOp(meta=meta, mounts=mounts, network=network, secretenv=secrets)
+    return Operation(encode("exec", body, inputs.messages(), platform.message()), _capabilities(run, around))
 
 
 def step_env(run: Run, base_env: Env, around: Surroundings) -> dict[str, str]:
@@ -72,6 +87,11 @@ def step_env(run: Run, base_env: Env, around: Surroundings) -> dict[str, str]:
         if isinstance(mount, SshMount):
             env["SSH_AUTH_SOCK"] = mount.target
     return env
+
+
+def cache_id(mount: CacheMount, platform: Platform) -> str:
+    """How an engine knows a cache: no two architectures ever share one."""
+    return f"{mount.id}-{platform.os}-{platform.architecture}{platform.variant}"
 
 
 def merge_env(below: Iterable[tuple[str, str]], above: Iterable[tuple[str, str]]) -> Env:
@@ -85,22 +105,27 @@ def with_path(env: Env, entries: tuple[str, ...]) -> dict[str, str]:
     return merged
 
 
-def _mounts(run: Run, secrets: tuple[SecretMount, ...], inputs: Inputs, output_of: OutputOf) -> list[Any]:
+Mounted = BindMount | CacheMount | SecretMount | SshMount | TmpfsMount
+
+
+def _mounts(
+    run: Run, secrets: tuple[SecretMount, ...], platform: Platform, inputs: Inputs, output_of: OutputOf
+) -> list[Any]:
     """All mounts in the order official clients use: root and other directories by path, secrets, agent sockets."""
     root = llb.Mount(input=inputs.number(output_of(run.base)), dest="/", output=0)
-    directories = [mount for mount in run.mounts if not isinstance(mount, SecretMount | SshMount)]
+    directories = [mount for mount in run.mounts if isinstance(mount, BindMount | CacheMount | TmpfsMount)]
     sockets = [mount for mount in run.mounts if isinstance(mount, SshMount)]
     hidden = [mount for mount in run.mounts if isinstance(mount, SecretMount)]
-    ordered: list[Mount] = [
+    ordered: list[Mounted] = [
         *sorted(directories, key=lambda mount: mount.target.encode()),
         *hidden,
         *secrets,
         *sockets,
     ]
-    return [root, *(_mount(mount, inputs, output_of) for mount in ordered)]
+    return [root, *(_mount(mount, platform, inputs, output_of) for mount in ordered)]
 
 
-def _mount(mount: Mount, inputs: Inputs, output_of: OutputOf) -> Any:
+def _mount(mount: Mounted, platform: Platform, inputs: Inputs, output_of: OutputOf) -> Any:
     match mount:
         case BindMount():
             return llb.Mount(
@@ -111,8 +136,16 @@ def _mount(mount: Mount, inputs: Inputs, output_of: OutputOf) -> Any:
                 output=EMPTY,
             )
         case CacheMount():
-            cache = llb.CacheOpt(id=mount.id, sharing=mount.sharing.value)
-            return llb.Mount(input=EMPTY, dest=mount.target, output=EMPTY, mount_type=3, cache_opt=cache)
+            cache = llb.CacheOpt(id=cache_id(mount, platform), sharing=mount.sharing.value)
+            initial = mount.initial
+            return llb.Mount(
+                input=EMPTY if initial is None else inputs.number(output_of(initial)),
+                selector="" if initial is None else "/cache",
+                dest=mount.target,
+                output=EMPTY,
+                mount_type=3,
+                cache_opt=cache,
+            )
         case SecretMount():
             secret = llb.SecretOpt(id=mount.id, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=mount.optional)
             return llb.Mount(input=EMPTY, dest=mount.target, output=EMPTY, mount_type=1, secret_opt=secret)
@@ -151,9 +184,12 @@ def _mount_capabilities(mount: Mount) -> set[str]:
                 found.add("exec.mount.bind.readwrite-nooutput")
             return found
         case CacheMount():
-            return {"exec.mount.cache", "exec.mount.cache.sharing"}
+            found = {"exec.mount.cache", "exec.mount.cache.sharing"}
+            return found | {"exec.mount.selector"} if mount.initial else found
         case SecretMount():
             return {"exec.mount.secret"}
+        case SecretVariable():
+            return {"exec.secretenv"}
         case SshMount():
             return {"exec.mount.ssh"}
         case TmpfsMount():

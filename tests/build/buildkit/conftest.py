@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ez.build.definition import Definition, SourceFile
+from ez.build.engines.address import Address
 from ez.build.graph import ImageConfig, ImageSource, Note, Position, Run, State
 from ez.build.llb import graph_digest
 from ez.build.solve import build
@@ -58,10 +59,14 @@ class Engine:
     socket: Path
     made: list[str] = field(default_factory=list)
 
+    @property
+    def address(self) -> Address:
+        return Address.unix(self.socket)
+
     def build(self, definition: Definition, **options: Any) -> Image:
         reference = f"ez-test/{uuid.uuid4().hex}:latest"
         self.made.append(reference)
-        return build(definition, self.socket, options.pop("reference", reference), **options)
+        return build(definition, self.address, options.pop("reference", reference), **options)
 
     def docker(self, *arguments: str) -> bytes:
         environment = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ez.build.engine import EngineInfo, engine_info
+from ez.build.engine import Address, EngineInfo, engine_info
 from ez.build.graph import CacheMount, CopyAction, Files, ImageSource, LocalSource, MkFileAction
 from ez.build.solve import build
 from ez.events import VertexLog
@@ -116,9 +116,9 @@ def test_a_standalone_buildkitd(ready: TestComputer, sockets: Any, tmp_path: Pat
     for number in range(300):
         (context / f"small-{number}").write_text(str(number))
     with relayed(target, tmp_path / "buildkitd.sock", connect=upgraded) as (path, _):
-        assert engine_info(path) == EngineInfo(kind="buildkit", direct=True)
+        assert engine_info(Address.unix(path)) == EngineInfo(kind="buildkit", direct=True)
         reference = f"ez-test/{uuid.uuid4().hex}:latest"
-        build(define(copied(), context), path, reference)
+        build(define(copied(), context), Address.unix(path), reference)
     docker = Engine("ready", target, made=[reference])
     assert docker.read(Image(reference, "", ""), "/app/small-299") == "299"
     docker.forget()

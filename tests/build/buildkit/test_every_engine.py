@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ez.build.engine import engine_capabilities, engine_info, find_image
+from ez.build.engine import engine_info, find_image
 from ez.build.graph import (
     CacheMount,
     CopyAction,
@@ -18,18 +18,16 @@ from ez.build.graph import (
     ImageConfig,
     ImageSource,
     LocalSource,
-    Merge,
     MkDirAction,
     MkFileAction,
     RmAction,
     Run,
-    Scratch,
     SecretMount,
     SshMount,
     TmpfsMount,
 )
 from ez.build.llb.marshal import marshal
-from ez.errors import EngineError, StepError
+from ez.errors import StepError
 from ez.events import Vertex
 from ez.models import Network
 from tests.testbed import Agent, Testbed
@@ -78,15 +76,15 @@ def test_files_steps_and_configuration_arrive(every_engine: Engine, tmp_path: Pa
     (described,) = json.loads(every_engine.docker("image", "inspect", image.reference))
     config = described["Config"]
     assert described["Id"] == image.id
-    assert (described["Os"], described["Architecture"]) == ("linux", engine_info(every_engine.socket).architecture)
+    assert (described["Os"], described["Architecture"]) == ("linux", engine_info(every_engine.address).architecture)
     assert "GREETING=hello" in config["Env"]
     assert any(entry.startswith("PATH=/opt/bin:/") for entry in config["Env"])
     assert (config["User"], config["WorkingDir"]) == ("nobody", "/srv")
     assert (config["Entrypoint"], config["Cmd"]) == (["/bin/sh", "-c"], ["true"])
     assert config["Labels"].items() >= {"purpose": "test", "ez.digest": image.digest}.items()
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
-    assert find_image(every_engine.socket, image.reference).digest == image.digest  # type: ignore[union-attr]
-    assert find_image(every_engine.socket, "ez-test/never-built:1") is None
+    assert find_image(every_engine.address, image.reference).digest == image.digest  # type: ignore[union-attr]
+    assert find_image(every_engine.address, "ez-test/never-built:1") is None
     shown = {event.digest for event in sink.events if isinstance(event, Vertex)}
     assert shown >= set(marshal(BASE).states), "the engine goes by the digests computed here"
 
@@ -166,17 +164,6 @@ def test_the_agent_lists_keys_and_does_nothing_else(every_engine: Engine, testbe
     sink = Recorder()
     every_engine.build(define(run), agent_socket=agent.socket, sink=sink)
     assert sink.lines == ["remove all: 5", "keys: 2"]
-
-
-def test_what_an_engine_cannot_do_is_said(every_engine: Engine) -> None:
-    state = Merge((Files(BASE, (MkFileAction("/a", b"a"),)), Files(Scratch(), (MkFileAction("/b", b"b"),))))
-    if "mergeop" in engine_capabilities(every_engine.socket):
-        image = every_engine.build(define(state))
-        assert every_engine.read(image, "/a") + every_engine.read(image, "/b") == "ab"
-    else:
-        assert engine_info(every_engine.socket).store == "graphdriver"
-        with pytest.raises(EngineError, match="lacks `mergeop`"):
-            every_engine.build(define(state))
 
 
 def test_an_image_that_only_this_engine_has_is_a_base(every_engine: Engine) -> None:

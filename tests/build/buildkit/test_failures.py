@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from ez.build.buildkit import client
-from ez.build.engine import engine_info, find_image
+from ez.build.engine import Address, engine_info, find_image
 from ez.build.graph import CopyAction, Files, ImageSource, LocalSource, MkFileAction, SecretMount, SshMount
 from ez.build.solve import build
 from ez.errors import BuildError, DefinitionError, EngineError, StepError
@@ -97,9 +97,10 @@ def test_a_file_that_cannot_be_sent_ends_the_build(local: Engine, tmp_path: Path
 
 
 def test_a_definition_beyond_the_engines_limit(local: Engine) -> None:
-    large = Files(BASE, (MkFileAction("/large", os.urandom(5 * 2**20)),))
-    with pytest.raises(BuildError, match="too large"):
-        local.build(define(large))
+    """Just below it is fine."""
+    with pytest.raises(DefinitionError, match="too large"):
+        local.build(define(Files(BASE, (MkFileAction("/large", os.urandom(2**22)),))))
+    assert local.build(define(Files(BASE, (MkFileAction("/large", os.urandom(2**22 - 2**16 - 1_000)),)))).id
 
 
 def test_a_full_disk_is_told_from_the_steps_own_words(local: Engine) -> None:
@@ -120,9 +121,13 @@ def test_a_full_disk_is_told_from_the_steps_own_words(local: Engine) -> None:
 def test_no_engine_at_the_socket(tmp_path: Path, make: Callable[[Path], None], said: str) -> None:
     path = tmp_path / "docker.sock"
     make(path)
-    for ask in (engine_info, lambda socket: find_image(socket, "x"), lambda socket: build(define(BASE), socket, "x")):
+    for ask in (
+        engine_info,
+        lambda address: find_image(address, "x"),
+        lambda address: build(define(BASE), address, "x"),
+    ):
         with pytest.raises(EngineError, match=said) as caught:
-            ask(path)
+            ask(Address.unix(path))
         assert str(path) in caught.value.message
         assert "systemctl start docker" in (caught.value.hint or "")
 
@@ -132,7 +137,7 @@ def test_something_else_at_the_socket(tmp_path: Path) -> None:
     with listening(path) as server:
         threading.Thread(target=hang_up_on_everybody, args=(server,), daemon=True).start()
         with pytest.raises(EngineError):
-            build(define(BASE), path, "x")
+            build(define(BASE), Address.unix(path), "x")
 
 
 def test_a_connection_cut_in_the_middle(local: Engine, tmp_path: Path) -> None:
@@ -147,7 +152,10 @@ def test_a_connection_cut_in_the_middle(local: Engine, tmp_path: Path) -> None:
         begun = time.monotonic()
         with pytest.raises(EngineError, match="broke off"):
             build(
-                define(sh(BASE, f"echo running; sleep 60; echo {uuid.uuid4()}")), path, "ez-test/cut:1", sink=Cutter()
+                define(sh(BASE, f"echo running; sleep 60; echo {uuid.uuid4()}")),
+                Address.unix(path),
+                "ez-test/cut:1",
+                sink=Cutter(),
             )
         assert time.monotonic() - begun < 20
 
@@ -156,7 +164,7 @@ def test_an_engine_that_says_nothing_any_more(local: Engine, tmp_path: Path, mon
     monkeypatch.setattr(client, "_SECONDS_OF_SILENCE", 3.0)
     monkeypatch.setattr(client, "_SECONDS_TO_END", 0.5)
     with relayed(local.socket, tmp_path / "d.sock", deaf_after=2.0) as (path, _), pytest.raises(EngineError):
-        build(define(sh(BASE, f"sleep 60; echo {uuid.uuid4()}")), path, "ez-test/deaf:1")
+        build(define(sh(BASE, f"sleep 60; echo {uuid.uuid4()}")), Address.unix(path), "ez-test/deaf:1")
 
 
 def test_an_engine_that_is_stopped_in_the_middle(testbed: Testbed, tmp_path: Path) -> None:
@@ -170,20 +178,21 @@ def test_an_engine_that_is_stopped_in_the_middle(testbed: Testbed, tmp_path: Pat
                     stopping.start()
 
         with pytest.raises(EngineError):
-            build(define(sh(BASE, "echo running; sleep 60")), path, "ez-test/stopped:1", sink=Stopper())
+            build(define(sh(BASE, "echo running; sleep 60")), Address.unix(path), "ez-test/stopped:1", sink=Stopper())
         stopping.join()
 
 
 def test_an_interrupted_build_leaves_nothing_running(local: Engine) -> None:
     marker = f"86400.{uuid.uuid4().int % 10**9}"
     program = f"""
-from pathlib import Path
 from tests.build.buildkit.conftest import BASE, define, sh
+from ez.build.engine import Address
 from ez.build.solve import build
 from ez.events import VertexLog
 def sink(event):
     if isinstance(event, VertexLog): print(*event.lines, flush=True)
-build(define(sh(BASE, "echo running; sleep {marker}")), Path({str(local.socket)!r}), "ez-test/never:1", sink=sink)
+engine = Address.unix({str(local.socket)!r})
+build(define(sh(BASE, "echo running; sleep {marker}")), engine, "ez-test/never:1", sink=sink)
 """
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -10,10 +10,12 @@ from ez.build.graph import (
     BindMount,
     CacheMount,
     CopyAction,
+    Diff,
     FileAction,
     Files,
     ImageSource,
     LocalSource,
+    Merge,
     MkDirAction,
     MkFileAction,
     Mount,
@@ -22,9 +24,12 @@ from ez.build.graph import (
     State,
     walk,
 )
+from ez.build.image.caches import ROOT
 from ez.build.image.layers import PROGRAMS
 from ez.errors import DefinitionError
 from ez.models import Runtime
+
+ORDINARY = ("DEBIAN_FRONTEND", "LANG", "LC_ALL", "UV_LINK_MODE")
 
 
 def summary(definition: Definition) -> str:
@@ -59,6 +64,14 @@ def _state(state: State) -> Iterator[str]:
         case Files():
             yield f"files{place}"
             yield from (f"    {line}" for action in state.actions for line in _action(action))
+        case Diff():
+            yield f"branch of {_name(state.lower)}, up to {_name(state.upper)}: {' '.join(state.paths)}"
+        case Merge():
+            yield f"merge onto {_name(state.inputs[0])}"
+
+
+def _name(state: State) -> str:
+    return _command(state) if isinstance(state, Run) else type(state).__name__
 
 
 def _command(run: Run) -> str:
@@ -68,7 +81,7 @@ def _command(run: Run) -> str:
 
 
 def _details(run: Run) -> Iterator[str]:
-    env = {name: value for name, value in run.env if name not in ("DEBIAN_FRONTEND", "LANG", "LC_ALL")}
+    env = {name: value for name, value in run.env if name not in ORDINARY and ROOT not in value}
     for name, value in (("env", env), ("path", run.path), ("user", run.user), ("cwd", run.cwd)):
         if value and value != "/":
             yield f"    {name} {value!r}"
@@ -80,7 +93,8 @@ def _mount(mount: Mount) -> str:
         case BindMount():
             return f"bind {mount.target} {'read-only' if mount.readonly else 'writable'}"
         case CacheMount():
-            return f"cache {mount.target} {mount.id} {mount.sharing.name.lower()}"
+            owner = f" owner {mount.uid}" if mount.uid else ""
+            return f"cache {mount.target} {mount.id} {mount.sharing.name.lower()}{owner}"
         case _:
             return repr(mount)
 

@@ -169,11 +169,11 @@ def test_partial_copy_tells_what_more_it_needs(repo: Path, tmp_path: Path) -> No
             break
         except MissingInputError as error:
             rounds.append(error.paths)
-            for path in error.paths:
+            fetched.extend(error.paths)
+            for path in filter(lambda path: (repo / path).exists(), error.paths):
                 (copy / path).parent.mkdir(parents=True, exist_ok=True)
                 subprocess.run(["cp", "-a", str(repo / path), str(copy / path)], check=True)
-                fetched.append(path)
-    assert rounds == [("build.envd",), ("requirements.txt",), ("data",)]
+    assert rounds == [("build.envd", ".ezignore", ".dockerignore", "ez.lock"), ("requirements.txt",), ("data",)]
     assert definition.digest == _digest(repo)
     (copy / "requirements.txt").unlink()
     with pytest.raises(DefinitionError) as caught:
@@ -196,3 +196,21 @@ def test_no_build_file_is_told_with_a_way_out(tmp_path: Path) -> None:
     hint = caught.value.hint or ""
     (tmp_path / "build.envd").write_text(hint.partition("\n\n")[2])
     assert load(tmp_path, "x").runtime.workdir == "/home/envd/x"
+
+
+def test_what_is_ignored_takes_no_part(repo: Path) -> None:
+    before = _digest(repo)
+    (repo / "data" / "scratch").mkdir()
+    (repo / "data" / "scratch" / "big.bin").write_text("x")
+    assert _digest(repo) != before
+    (repo / ".dockerignore").write_text("# large\n  **/scratch \n")
+    assert _digest(repo) == before
+    (repo / ".ezignore").write_text("")
+    assert _digest(repo) != before
+    (repo / ".ezignore").write_text("*\n!requirements.txt\n")
+    with pytest.raises(DefinitionError, match=r"`\.ezignore` leaves out a file that the build copies: `data`"):
+        load(repo, "x")
+    (repo / ".ezignore").write_text("a\n!\n")
+    with pytest.raises(DefinitionError, match="without a pattern") as caught:
+        load(repo, "x")
+    assert (caught.value.file, caught.value.line) == (".ezignore", 2)

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from ez.build.engine import Address
 from ez.build.load import load
 from ez.build.solve import build
 from ez.models import Network
+from tests.build.buildkit.conftest import sockets as sockets
 from tests.testbed.docker import docker
 from tests.testbed.shell import run, wait_until
 
@@ -49,7 +51,7 @@ Enter = Callable[..., Container]
 def make_image(engine: Path, repo: Path) -> str:
     reference = f"ez-test-image:{uuid.uuid4().hex[:12]}"
     network = Network(ca_bundle=BUNDLE.read_text() if BUNDLE.exists() else "")
-    build(load(repo, "hello"), engine, reference, network=network)
+    build(load(repo, "hello"), Address.unix(engine), reference, network=network)
     return reference
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ez.build.engine import Address
 from ez.build.load import load
 from ez.build.solve import build
 from ez.errors import StepError
@@ -57,6 +58,6 @@ def test_a_user_with_the_same_id_becomes_the_user(
 def test_pip_without_python_says_what_to_do(engine: Path, tmp_path: Path) -> None:
     (tmp_path / "build.envd").write_text('def build():\n    base("debian:12")\n    install.python_packages(["six"])\n')
     with pytest.raises(StepError) as caught:
-        build(load(tmp_path, "x", access=False), engine, "ez-test-image:never")
+        build(load(tmp_path, "x", access=False), Address.unix(engine), "ez-test-image:never")
     assert (caught.value.file, caught.value.line) == ("build.envd", 3)
     assert caught.value.log[-1] == "ez: this image has no Python with pip; add install.python() to build.envd"

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +25,15 @@ from ez.build.graph import (
     Run,
     Scratch,
     SecretMount,
+    SecretVariable,
     Sharing,
     SshMount,
     State,
+    SymlinkAction,
     TmpfsMount,
 )
 from ez.build.llb.marshal import Marshalled, base_images, marshal
+from ez.build.llb.platform import parse_platform
 from ez.build.llb.reference import normalise
 from ez.build.llb.steps import Base, Surroundings
 from ez.errors import DefinitionError
@@ -146,10 +146,10 @@ def test_mounts_come_in_the_official_order() -> None:
         ("/s", -1, -1),
         ("/agent", -1, -1),
     ]
-    assert (step.mounts[3].cache_opt.id, step.mounts[3].cache_opt.sharing) == ("cache", 2)
+    assert (step.mounts[3].cache_opt.id, step.mounts[3].cache_opt.sharing) == ("cache-linux-amd64", 2)
     assert (step.mounts[5].secret_opt.mode, step.mounts[5].secret_opt.uid) == (0o440, 3)
     assert "SSH_AUTH_SOCK=/agent" in step.meta.env
-    assert marshalled.capabilities >= {
+    assert marshalled.capabilities.keys() >= {
         f"exec.mount.{name}"
         for name in ("bind", "bind.readwrite-nooutput", "selector", "cache.sharing", "secret", "ssh", "tmpfs")
     }
@@ -172,14 +172,76 @@ def test_a_salt_reaches_steps_only() -> None:
 
 
 def test_labels_and_positions() -> None:
+    """Two ways to write one operation are one, asked for in two files; a position in an unknown file is left out."""
     note = Note("install numpy", Position("lib/x.envd", 7, 3))
     sources = (SourceFile("build.envd", b"a"), SourceFile("lib/x.envd", b"b"))
-    marshalled = marshal(Run(BASE, ("true",), note=note), sources=sources)
-    (digest,) = marshalled.message.source.locations
+    short = ImageSource("debian:12", note=Note(position=Position("build.envd", 1)))
+    long = ImageSource(REFERENCE, note=Note(position=Position("lib/x.envd", 2)))
+    step = Run(short, ("true",), mounts=(BindMount("/m", long),), note=note)
+    lost = Run(step, ("false",), note=Note(position=Position("gone.envd", 1)))
+    marshalled = marshal(lost, sources=sources)
+    located = {
+        type(marshalled.states[digest]): [(item.source_index, item.ranges[0].start.line) for item in found.locations]
+        for digest, found in marshalled.message.source.locations.items()
+    }
+    assert located == {ImageSource: [(0, 1), (1, 2)], Run: [(1, 7)]}
+    (digest,) = [digest for digest, state in marshalled.states.items() if state == step]
     assert marshalled.states[digest].note == note
-    (location,) = marshalled.message.source.locations[digest].locations
-    assert (location.source_index, location.ranges[0].start.line) == (1, 7)
     assert marshalled.message.metadata[digest].description["llb.customname"] == "install numpy"
+
+
+def test_capabilities_are_declared_once_and_known_with_who_needs_them() -> None:
+    """Engines refuse a definition for what any operation declares; each byte counts in large ones."""
+    first = Note(position=Position("build.envd", 2))
+    state = Run(Run(BASE, ("a",), mounts=(SecretVariable("A", "a"),), note=first), ("b",), mounts=(SshMount(),))
+    marshalled = marshal(state)
+    declared = [name for item in marshalled.message.metadata.values() for name in item.caps]
+    assert sorted(declared) == sorted(marshalled.capabilities)
+    assert marshalled.capabilities["exec.secretenv"] == first
+    (variable,) = operations(marshalled)[1].exec.secretenv
+    assert (variable.id, variable.name) == ("a", "A")
+
+
+def test_newer_file_actions() -> None:
+    copy = CopyAction(BASE, "/a", "/b", include=("*.py",), exclude=("x",))
+    marshalled = marshal(Files(BASE, (copy, SymlinkAction("../text", "/link"))))
+    copied, linked = operations(marshalled)[1].file.actions
+    assert (list(copied.copy.include_patterns), list(copied.copy.exclude_patterns)) == (["*.py"], ["x"])
+    assert (linked.symlink.oldpath, linked.symlink.newpath, linked.symlink.timestamp) == ("../text", "/link", -1)
+    assert {"file.symlink.create", "file.copy.includeexcludepatterns"} < marshalled.capabilities.keys()
+
+
+def test_a_platform_reaches_images_steps_and_caches() -> None:
+    """Steps run on the platform of the image that they grow from, whatever is built for."""
+    cache = (CacheMount("/c", "pip"),)
+    tools = Run(ImageSource("tools", platform="linux/x86_64"), ("make",), mounts=cache)
+    state = Run(Files(BASE, (CopyAction(tools, "/", "/"),)), ("true",), mounts=cache)
+    built = marshal(state, platform=parse_platform("linux/arm/v7"))
+    found = [(op.platform.architecture, op.platform.variant) for op in operations(built) if op.HasField("platform")]
+    assert found == [("arm", "v7"), ("amd64", ""), ("amd64", ""), ("arm", "v7")]
+    ids = [mount.cache_opt.id for op in operations(built) for mount in op.exec.mounts if mount.dest == "/c"]
+    assert ids == ["pip-linux-amd64", "pip-linux-armv7"]
+    assert list(base_images(state)) == ["docker.io/library/tools:latest linux/amd64", REFERENCE]
+    inherited = {"docker.io/library/tools:latest linux/amd64": Base(env=(("OF", "tools"),))}
+    steps = [op.exec for op in operations(marshal(state, bases=inherited)) if op.HasField("exec")]
+    assert ["OF=tools" in step.meta.env for step in steps] == [True, False]
+
+
+def test_what_no_request_can_hold_is_refused_where_it_is() -> None:
+    large = MkFileAction("/large", bytes(5 * 2**20))
+    state = Run(Files(BASE, (large,), Note(position=Position("build.envd", 3))), ("true",))
+    for few in ((), {"mergeop", "diffop"}):
+        with pytest.raises(DefinitionError, match=r"too large for the engine: 5\.0 MiB in 3 steps") as caught:
+            marshal(state, capabilities=few)
+        assert caught.value.line == 3
+    assert marshal(state, capabilities={"source.image.checksum"}).message.ByteSize() > 5 * 2**20
+    assert marshal(state).message.ByteSize() > 5 * 2**20
+    steps: State = BASE
+    for number in range(6_000):
+        steps = Run(steps, ("sh", "-c", "x" * 1000), note=Note(position=Position("build.envd", number)))
+    with pytest.raises(DefinitionError, match="too large for the engine") as caught:
+        marshal(steps, capabilities=())
+    assert 3_000 < (caught.value.line or 0) < 4_000
 
 
 def test_states_that_add_nothing_are_left_out() -> None:
@@ -200,25 +262,3 @@ def test_ten_thousand_steps_in_a_row_are_no_limit() -> None:
         state = Run(state, ("sh", "-c", f"echo {number}"), mounts=(CacheMount("/c", "c"),))
     assert len(marshal(state).message.SerializeToString(deterministic=True)) > 10_000 * len("sh -c echo 0")
     assert len(marshal(state).states) == 10_001
-
-
-def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
-    program = """
-from tests.build.llb.test_marshal import *
-mounts = (CacheMount("/c", "c"), SecretMount("/s", "s"), SshMount())
-m = marshal(Run(Files(BASE, (CopyAction(LocalSource("x", ("a",), ("b",)), "/", "/"),)), ("true",), mounts=mounts))
-print(hashlib.sha256(m.message.SerializeToString(deterministic=True)).hexdigest())
-"""
-    root = Path(__file__).parents[3]
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(printed) == 1

@@ -1,142 +1,159 @@
-"""Registry credentials from Docker's own config file and its helpers. They are handed over and never kept.
+"""Registry credentials and tokens for the engine. Nothing of them is kept, here or there.
 
-The file's form and the helpers' protocol (`docker-credential-NAME get`, the registry on stdin, JSON on stdout) are
-the Docker CLI's.
+Where a registry uses tokens and can be reached from this computer, the engine gets tokens only: it asks for an
+authority (a public key that stands for these credentials), then for tokens by scope. A registry that takes passwords
+alone, or that only the engine reaches, leaves no other way than to hand the credentials over.
+
+The key is made as the official client makes its own: HMAC-SHA256 over a seed that stays here, keyed by the engine's
+salt, is the seed of an Ed25519 key, and a challenge is answered with the signature followed by the challenge.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
-import re
+import hashlib
+import hmac
+import os
+import secrets
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from grpclib.const import Cardinality, Handler
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.exceptions import GRPCError
 
 from ez.build.buildkit.messages import auth
+from ez.build.buildkit.session.credentials import ANONYMOUS, HUB, Credentials, find_credentials
+from ez.build.buildkit.session.tokens import Challenge, Refused, Registries
+from ez.models import Network
 
-_HUB = "registry-1.docker.io"
-_HUB_NAMES = ("https://index.docker.io/v1/", "index.docker.io", "docker.io")
-_SECONDS_FOR_HELPER = 30.0
-_HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-Credentials = tuple[str, str]
-"""A user name and a secret; without a name the secret is an identity token. Both empty for nobody."""
-
-ANONYMOUS: Credentials = ("", "")
+_SEED_BYTES = 32
 
 
 class Auth:
-    """`config` is Docker's config file, `registries` are the hosts that the build reads images from.
+    """`config` is Docker's config file, `registries` are the hosts that the build reads and writes images at.
 
     An engine may ask for any registry and may be somebody else's, so that it gets the credentials of those alone.
-    Token requests are left to the engine, which falls back to credentials.
+    `network` is how token servers are reached, `plain_http` names registries without TLS. `seed` is a file, made
+    where it is not there, that lets the engine use a token for later builds too; without it a seed lasts as long as
+    this value.
     """
 
-    def __init__(self, config: Path, registries: Collection[str]) -> None:
+    def __init__(
+        self,
+        config: Path,
+        registries: Collection[str],
+        *,
+        network: Network = Network(),
+        plain_http: Collection[str] = (),
+        seed: Path | None = None,
+    ) -> None:
         self._config = config
         self._registries = registries
+        self._servers = Registries(network, plain_http)
+        self._seed_file = seed
+        self._seed = b""
+        self._asked: dict[str, asyncio.Task[tuple[Credentials, Challenge | None]]] = {}
 
     def methods(self) -> dict[str, Handler]:
-        credentials = Handler(
-            self._credentials, Cardinality.UNARY_UNARY, auth.CredentialsRequest, auth.CredentialsResponse
-        )
-        return {"/moby.filesync.v1.Auth/Credentials": credentials}
+        made = {
+            "Credentials": (self._credentials, auth.CredentialsRequest, auth.CredentialsResponse),
+            "FetchToken": (self._fetch_token, auth.FetchTokenRequest, auth.FetchTokenResponse),
+            "GetTokenAuthority": (self._authority, auth.GetTokenAuthorityRequest, auth.GetTokenAuthorityResponse),
+            "VerifyTokenAuthority": (
+                self._verify_authority,
+                auth.VerifyTokenAuthorityRequest,
+                auth.VerifyTokenAuthorityResponse,
+            ),
+        }
+        return {
+            f"/moby.filesync.v1.Auth/{name}": Handler(handler, Cardinality.UNARY_UNARY, *messages)
+            for name, (handler, *messages) in made.items()
+        }
 
     async def _credentials(self, stream: Any) -> None:
+        """Also asked by engines that know nothing of tokens made here; who has asked for those gets no password."""
         request = await stream.recv_message()
-        wanted = (_HUB_NAMES[-1] if request.host == _HUB else request.host) in self._registries
-        username, secret = await find_credentials(self._config, request.host) if wanted else ANONYMOUS
+        if request.host in self._asked:
+            found, challenge = await self._asked[request.host]
+            username, secret = found if challenge is None else ANONYMOUS
+        else:
+            username, secret = await self._find(request.host)
         await stream.send_message(auth.CredentialsResponse(username=username, secret=secret))
 
+    async def _authority(self, stream: Any) -> None:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-async def find_credentials(config: Path, registry: str) -> Credentials:
-    """What `config` or its helper knows about `registry` (a host, with port), else `ANONYMOUS`."""
-    settings = _read(config)
-    names = _names(registry)
-    helpers = settings.get("credHelpers")
-    for name in names:
-        helper = helpers.get(name) if isinstance(helpers, dict) else None
-        if isinstance(helper, str):
-            return await _from_helper(helper, name)
-    if isinstance(helper := settings.get("credsStore"), str):
-        for name in names:
-            if (found := await _from_helper(helper, name)) != ANONYMOUS:
-                return found
-    return _from_file(settings, names)
+        request = await stream.recv_message()
+        public = (await self._key(request.host, request.salt)).public_key()
+        raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        await stream.send_message(auth.GetTokenAuthorityResponse(public_key=raw))
 
+    async def _verify_authority(self, stream: Any) -> None:
+        request = await stream.recv_message()
+        signature = (await self._key(request.host, request.salt)).sign(request.payload)
+        await stream.send_message(auth.VerifyTokenAuthorityResponse(signed=signature + request.payload))
 
-def _read(config: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(config.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return settings if isinstance(settings, dict) else {}
-
-
-def _names(registry: str) -> tuple[str, ...]:
-    """Under which names the registry's entry may be filed."""
-    return (*_HUB_NAMES, registry) if registry in (_HUB, "docker.io") else (registry, f"https://{registry}")
-
-
-def _from_file(settings: dict[str, Any], names: tuple[str, ...]) -> Credentials:
-    entries = settings.get("auths")
-    if not isinstance(entries, dict):
-        return ANONYMOUS
-    wanted = {_bare(name) for name in names}
-    for name, entry in entries.items():
-        if _bare(name) in wanted and isinstance(entry, dict):
-            return _from_entry(entry)
-    return ANONYMOUS
-
-
-def _bare(name: str) -> str:
-    """`https://host/v1/` and `host` are one."""
-    return name.rpartition("://")[2].partition("/")[0]
-
-
-def _from_entry(entry: dict[str, Any]) -> Credentials:
-    if token := entry.get("identitytoken"):
-        return "", str(token)
-    if encoded := entry.get("auth"):
+    async def _fetch_token(self, stream: Any) -> None:
+        request = await stream.recv_message()
+        credentials, challenge = await self._known(request.host)
+        if challenge is None or request.realm != challenge.realm:
+            raise GRPCError(
+                Status.PERMISSION_DENIED,
+                f"authorization failed: not where {request.host} gives tokens: {request.realm}",
+            )
         try:
-            username, _, secret = base64.b64decode(str(encoded)).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return ANONYMOUS
-        return username, secret.rstrip("\0")
-    return str(entry.get("username") or ""), str(entry.get("password") or "")
+            token = await asyncio.to_thread(self._servers.fetch, challenge, list(request.scopes), credentials)
+        except Refused as error:
+            raise GRPCError(Status.UNAUTHENTICATED, f"authorization failed: {error}") from None
+        reply = auth.FetchTokenResponse(token=token.value, expires_in=token.seconds, issued_at=token.issued)
+        await stream.send_message(reply)
+
+    async def _find(self, host: str) -> Credentials:
+        wanted = ("docker.io" if host == HUB else host) in self._registries
+        return await find_credentials(self._config, host) if wanted else ANONYMOUS
+
+    async def _known(self, host: str) -> tuple[Credentials, Challenge | None]:
+        """The credentials for a registry and where it gives tokens, found out once."""
+        if host not in self._asked:
+            self._asked[host] = asyncio.ensure_future(self._find_out(host))
+        return await asyncio.shield(self._asked[host])
+
+    async def _find_out(self, host: str) -> tuple[Credentials, Challenge | None]:
+        if ("docker.io" if host == HUB else host) not in self._registries:
+            return ANONYMOUS, None
+        credentials = await self._find(host)
+        return credentials, await asyncio.to_thread(self._servers.challenge, host)
+
+    async def _key(self, host: str, salt: bytes) -> Ed25519PrivateKey:
+        """For anonymous use, and where tokens cannot be had here, the engine finds its own way."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        credentials, challenge = await self._known(host)
+        if challenge is None or credentials == ANONYMOUS:
+            raise GRPCError(Status.UNIMPLEMENTED, f"no tokens are made here for {host}")
+        if not self._seed:
+            self._seed = await asyncio.to_thread(_seed, self._seed_file)
+        own = hmac.digest(self._seed, "\0".join((host, *credentials)).encode(), hashlib.sha256)
+        return Ed25519PrivateKey.from_private_bytes(hmac.digest(salt, own, hashlib.sha256))
 
 
-async def _from_helper(helper: str, registry: str) -> Credentials:
-    """What `docker-credential-<helper>` answers; it fails for what it does not know."""
-    if not _HELPER_NAME.fullmatch(helper):
-        return ANONYMOUS
-    pipe = asyncio.subprocess.PIPE
+def _seed(file: Path | None) -> bytes:
+    """The seed in `file`, made where there is none; one that cannot be kept is as good for one build."""
+    fresh = secrets.token_bytes(_SEED_BYTES)
+    if file is None:
+        return fresh
     try:
-        process = await asyncio.create_subprocess_exec(
-            f"docker-credential-{helper}", "get", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
-        )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        known = file.read_bytes()
+        return known if len(known) == _SEED_BYTES else fresh
     except OSError:
-        return ANONYMOUS
-    try:
-        answer, _ = await asyncio.wait_for(process.communicate(registry.encode()), _SECONDS_FOR_HELPER)
-    except TimeoutError:
-        return ANONYMOUS
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return _from_answer(answer) if process.returncode == 0 else ANONYMOUS
-
-
-def _from_answer(answer: bytes) -> Credentials:
-    try:
-        found = json.loads(answer)
-        username, secret = str(found["Username"]), str(found["Secret"])
-    except (ValueError, KeyError, TypeError):
-        return ANONYMOUS
-    return ("", secret) if username == "<token>" else (username, secret)
+        return fresh
+    with os.fdopen(descriptor, "wb") as made:
+        made.write(fresh)
+    return fresh

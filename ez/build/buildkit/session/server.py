@@ -7,7 +7,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from grpclib.config import Configuration
@@ -20,6 +19,7 @@ from grpclib.server import Handler as ServerHandler
 from ez.build.buildkit import channel, streams
 from ez.build.buildkit.messages import control
 from ez.build.buildkit.session.health import Health
+from ez.build.engines.address import Address
 
 _CHUNK = 256 * 1024
 
@@ -41,7 +41,7 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    engine: Path, services: Iterable[Service], shared_key: str, *, over: channel.EngineChannel | None = None
+    address: Address, services: Iterable[Service], shared_key: str, *, over: channel.EngineChannel | None = None
 ) -> AsyncIterator[Session]:
     """Serve `services` to the engine until the block ends.
 
@@ -56,18 +56,17 @@ async def open_session(
     id = secrets.token_hex(16)
     headers = [("X-Docker-Expose-Session-Uuid", id), ("X-Docker-Expose-Session-Sharedkey", shared_key)]
     headers += [("X-Docker-Expose-Session-Grpc-Method", path) for path in handlers]
-    carried = _own_connection(engine, handlers, headers) if over is None else _inside(over, handlers, headers)
+    carried = _own_connection(address, handlers, headers) if over is None else _inside(over, handlers, headers)
     async with carried as lost:
         yield Session(id, lost, health)
 
 
 @asynccontextmanager
 async def _own_connection(
-    engine: Path, handlers: _Handlers, headers: list[tuple[str, str]]
+    address: Address, handlers: _Handlers, headers: list[tuple[str, str]]
 ) -> AsyncIterator[asyncio.Event]:
-    stream, surplus = await streams.upgrade(engine, "/session", headers)
-    protocol = _protocol(handlers, surplus)
-    transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: protocol, sock=stream)
+    protocol = _protocol(handlers)
+    transport = await streams.upgrade(address, "/session", protocol, headers)
     try:
         yield protocol.lost
     finally:
@@ -81,8 +80,8 @@ async def _inside(
     """The session's bytes as messages of the control connection."""
     metadata = [(name.lower(), value) for name, value in headers]
     async with over.conversation("/moby.buildkit.v1.Control/Session", control.BytesMessage, metadata) as stream:
-        protocol = _protocol(handlers, b"")
-        transport = _MessageTransport()
+        protocol = _protocol(handlers)
+        transport = _MessageTransport(protocol.lost)
         protocol.connection_made(transport)
         pumps = [asyncio.ensure_future(_send(stream, transport)), asyncio.ensure_future(_receive(stream, protocol))]
         try:
@@ -114,10 +113,15 @@ async def _receive(stream: Any, protocol: channel.Protocol) -> None:
 
 
 class _MessageTransport(asyncio.Transport):
-    """Takes what the HTTP/2 protocol writes; `waiting` holds it until it is sent."""
+    """Takes what the HTTP/2 protocol writes; `waiting` holds it until it is sent.
 
-    def __init__(self) -> None:
+    The protocol closes it where the engine says goodbye (GOAWAY), and then the engine waits for this side to end the
+    message stream: that is what `lost` is for.
+    """
+
+    def __init__(self, lost: asyncio.Event) -> None:
         super().__init__()
+        self._lost = lost
         self.waiting: asyncio.Queue[bytes] = asyncio.Queue()
         self._closing = False
 
@@ -130,11 +134,12 @@ class _MessageTransport(asyncio.Transport):
 
     def close(self) -> None:
         self._closing = True
+        self._lost.set()
 
 
-def _protocol(handlers: _Handlers, surplus: bytes) -> channel.Protocol:
+def _protocol(handlers: _Handlers) -> channel.Protocol:
     handler = _Calls(handlers, ProtoCodec(), None, _DispatchServerEvents())
-    return channel.Protocol(handler, Configuration().__for_server__(), client=False, surplus=surplus)
+    return channel.Protocol(handler, Configuration().__for_server__(), client=False)
 
 
 class _Calls(ServerHandler):

@@ -1,13 +1,13 @@
 """A record -> graph, image configuration and runtime, in envd's fixed order, whatever the order of the calls.
 
-Base image, package sources, access, apt packages, Python, pip, copied files, `run`, and last the container's own
-programs: a change of those, or of a service, runs no step again.
+Base image, package sources, access, Python, apt packages and beside them pip, copied files, `run`, and last the
+container's own programs: a change of those, or of a service, runs no step again.
 """
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from ez.build.frontends import Described
 from ez.build.frontends.envd import files, packages
@@ -15,14 +15,13 @@ from ez.build.frontends.envd.record import DEFAULT_IMAGE, At, Commands, Record
 from ez.build.frontends.inputs import Inputs
 from ez.build.frontends.where import where
 from ez.build.graph import BindMount, ImageConfig, ImageSource, Mount, Note, Run, State
-from ez.build.image import layers
-from ez.build.image.layers import HOME, INIT, USER, Surroundings
+from ez.build.image import caches, environment, layers, python
+from ez.build.image.branches import join
+from ez.build.image.environment import LOCALE, STRICT, USER_PATH
+from ez.build.image.layers import HOME, USER, USER_ID, Surroundings
+from ez.build.image.python import VENV_PATH, Installer, PipCall
 from ez.errors import DefinitionError
 from ez.models import Runtime
-
-LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-SHELLS = {"bash": "/bin/bash", "zsh": "/usr/bin/zsh", "fish": "/usr/bin/fish"}
-STRICT = "set -euo pipefail\n"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Target:
         return tuple(sorted({"DEBIAN_FRONTEND": "noninteractive", **shared}.items()))
 
 
-_TOOL_PATHS = (layers.VENV_PATH, f"{HOME}/.local/bin")
+_TOOL_PATHS = (VENV_PATH, USER_PATH)
 
 
 def compile_record(record: Record, name: str, inputs: Inputs, access: bool) -> Described:
@@ -70,11 +69,14 @@ def compile_record(record: Record, name: str, inputs: Inputs, access: bool) -> D
     state = packages.apt_source(state, record)
     if target.entered:
         state = layers.access(state, record.shell)
-    state = packages.install(state, record, inputs, target.early, target.late, target.workdir)
-    state = files.write(state, record, inputs, target.entered)
+    state = _software(state, record, inputs, target)
+    state = files.copies(state, record, inputs)
+    settings = files.settings(record) if target.entered else ()
+    if record.run and target.entered:
+        state, settings = layers.work_directory(state, target.workdir, settings), ()
     state = _commands(state, record, inputs, target)
     if target.entered:
-        state = layers.programs(state, _services(record), files.given_away(record), target.workdir)
+        state = layers.programs(state, _services(record), files.given_away(record), target.workdir, settings)
     return Described(state, _config(record, target), _runtime(record, target), warnings=_warnings(record, target))
 
 
@@ -94,30 +96,54 @@ def _target(record: Record, workdir: str, entered: bool) -> Target:
     environ = dict(LOCALE)
     path = list(dict.fromkeys(record.extra_path))
     if entered:
-        environ |= {"ENVD_WORKDIR": workdir, "SHELL": SHELLS[record.shell]}
+        environ |= environment.variables(workdir, record.shell)
     if record.python:
-        path.append(layers.VENV_PATH)
+        path.append(VENV_PATH)
     if entered:
-        path.append(f"{HOME}/.local/bin")
+        path.append(USER_PATH)
     environ |= record.environ
     environ.pop("PATH", None)
     return Target(workdir, entered, tuple(sorted(environ.items())), tuple(path))
 
 
+def _software(state: State, record: Record, inputs: Inputs, target: Target) -> State:
+    """What is installed. The apt packages are the trunk; what needs neither them nor one another is a branch each."""
+    calls = packages.pip_calls(record, inputs, target.workdir)
+    early = _beside_apt(record, calls)
+    start = packages.python(state, record, target.early, venv=not early)
+    trunk = packages.apt(start, record, target.early)
+    branches = [packages.venv(start, record, early, target.early, target.late)] if early else []
+    state = python.install_late(join(trunk, start, branches), early, target.late)
+    for call in calls[len(early) :]:
+        if record.dev and call.cwd == target.workdir:
+            state = layers.work_directory(state, target.workdir)
+        state = python.install(state, call, target.late)
+    return state
+
+
+def _beside_apt(record: Record, calls: tuple[PipCall, ...]) -> tuple[PipCall, ...]:
+    """The calls that can go on beside the apt packages, if there are any; each finds what those before it installed."""
+    if record.python is None or not record.apt_packages:
+        return ()
+    return tuple(takewhile(lambda call: call.installer is not Installer.PIP, calls))
+
+
 def _commands(state: State, record: Record, inputs: Inputs, target: Target) -> State:
-    """`run`: each call one shell; as the user in a development image, else as root."""
-    if record.run and target.entered:
-        state = layers.work_directory(state, target.workdir)
+    """`run`: each call one shell; as the user in a development image, else as root. The user's variables win."""
+    if not record.run:
+        return state
+    image = record.image.value if record.image else DEFAULT_IMAGE
+    cache, variables = caches.for_commands(image, USER_ID if record.dev else 0)
+    around = target.user if record.dev else target.late
     for asked in record.run:
-        around = target.user if record.dev else target.late
         state = Run(
             state,
             ("bash", "-c", STRICT + "\n".join(asked.value.lines)),
-            env=around.env,
+            env=tuple({**dict(variables), **dict(around.env)}.items()),
             path=around.path,
             cwd=target.workdir,
             user=USER if record.dev else "",
-            mounts=_context(asked, inputs, target),
+            mounts=(cache, *_context(asked, inputs, target)),
             note=Note(_label(asked.value), asked.position),
         )
     return state
@@ -136,13 +162,7 @@ def _label(commands: Commands) -> str:
 
 
 def _services(record: Record) -> dict[str, str]:
-    """Programs by envd's names for them."""
-    inits = {f"init_{number}": f"#!/bin/bash\n{script}\n" for number, script in enumerate(_init_scripts(record))}
-    daemons = {
-        f"daemon_{number}": f"#!/bin/sh\nexec {shlex.join(asked.value)}\n"
-        for number, asked in enumerate(record.daemons)
-    }
-    return inits | daemons
+    return environment.services(_init_scripts(record), (asked.value for asked in record.daemons))
 
 
 def _init_scripts(record: Record) -> tuple[str, ...]:
@@ -155,7 +175,7 @@ def _config(record: Record, target: Target) -> ImageConfig:
     if not target.entered:
         return replace(config, entrypoint=record.entrypoint.value if record.entrypoint else ())
     ports = tuple(dict.fromkeys(f"{port.container}/tcp" for port in record.ports))
-    return replace(config, user="root", workdir=target.workdir, entrypoint=(INIT,), ports=ports)
+    return environment.image_config(replace(config, ports=ports), target.workdir)
 
 
 def _runtime(record: Record, target: Target) -> Runtime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from ez.build.frontends.envd.record import At, Copy, Record
+from ez.build.frontends.envd.record import At, Copy, GitConfig, Record
 from ez.build.frontends.inputs import LEFT_OUT, Inputs
 from ez.build.frontends.where import where
 from ez.build.graph import (
@@ -18,6 +18,7 @@ from ez.build.graph import (
     Position,
     State,
 )
+from ez.build.ignore import literal
 from ez.build.image.layers import HOME, USER_ID
 from ez.errors import DefinitionError, MissingInputError
 
@@ -25,8 +26,8 @@ CONTEXT = "context"
 """What the session calls the repo's directory."""
 
 
-def write(state: State, record: Record, inputs: Inputs, entered: bool) -> State:
-    """Copies in call order, then the person's Git settings."""
+def copies(state: State, record: Record, inputs: Inputs) -> State:
+    """Copies in call order, each a layer of its own: a change of one copies none of those before it again."""
     owner = USER_ID if record.dev else 0
     repo = _repo(record, inputs)
     for asked in record.copies:
@@ -42,9 +43,12 @@ def write(state: State, record: Record, inputs: Inputs, entered: bool) -> State:
             gid=owner,
         )
         state = Files(state, (action,), Note(f"copy {copy.source} to {copy.target}", asked.position))
-    if record.git is not None and entered:
-        state = Files(state, (_git_settings(record),), Note("write .gitconfig", record.git.position))
     return state
+
+
+def settings(record: Record) -> tuple[FileAction, ...]:
+    """What writes the person's Git settings."""
+    return () if record.git is None else (_git_settings(record.git),)
 
 
 def destination(copy: Copy) -> str:
@@ -63,7 +67,7 @@ def given_away(record: Record) -> tuple[str, ...]:
 def local(inputs: Inputs, paths: tuple[str, ...], position: Position | None = None) -> LocalSource:
     """Files and directories of the repo; `.` is all of it. Raises MissingInputError."""
     wanted = sorted({inputs.add(path, position) for path in paths})
-    include = () if "." in wanted else tuple(_pattern(path) for path in wanted)
+    include = () if "." in wanted else tuple(literal(path) for path in wanted)
     return LocalSource(CONTEXT, include, (f"**/{LEFT_OUT}",), Note("files of the repo", position))
 
 
@@ -91,9 +95,8 @@ def _image(asked: At[Copy]) -> ImageSource:
     return ImageSource(asked.value.image, note=Note(f"image {asked.value.image}", asked.position))
 
 
-def _git_settings(record: Record) -> FileAction:
-    assert record.git is not None
-    git, lines = record.git.value, []
+def _git_settings(asked: At[GitConfig]) -> FileAction:
+    git, lines = asked.value, []
     for section, name, value in (
         ("user", "name", git.name),
         ("user", "email", git.email),
@@ -101,13 +104,8 @@ def _git_settings(record: Record) -> FileAction:
     ):
         if "\n" in value or "\r" in value:
             message = f"git_config: a line end in `{name}`"
-            raise DefinitionError(message, "give one line", **where(record.git.position))
+            raise DefinitionError(message, "give one line", **where(asked.position))
         if value:
             quoted = value.replace("\\", "\\\\").replace('"', '\\"')
             lines.append(f'[{section}]\n\t{name} = "{quoted}"\n')
     return MkFileAction(f"{HOME}/.gitconfig", "".join(lines).encode(), 0o644, USER_ID, USER_ID)
-
-
-def _pattern(path: str) -> str:
-    """A path as a BuildKit pattern that matches it alone."""
-    return "".join(f"\\{character}" if character in "*?[]\\!" else character for character in path)

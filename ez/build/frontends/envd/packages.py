@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from ez.build.frontends.envd import files
 from ez.build.frontends.envd.record import At, PipIndex, Record
 from ez.build.frontends.inputs import Inputs
-from ez.build.frontends.requirements import needed_files
+from ez.build.frontends.requirements import installer_of, requirements
 from ez.build.frontends.where import where
 from ez.build.graph import BindMount, Files, MkDirAction, MkFileAction, Note, RmAction, State
 from ez.build.image import layers
+from ez.build.image import python as toolchain
+from ez.build.image.branches import Branch
 from ez.build.image.layers import Surroundings
+from ez.build.image.python import PipCall
 from ez.errors import DefinitionError
 
-MOUNT = "/run/ez-context"
-"""Where a pip step finds the few files that it needs of the repo."""
+MOUNT = "/dev/shm/ez-context"
+"""Where a pip step finds the few files that it needs of the repo: in memory, so that no mount point stays behind."""
 
 
 def apt_source(state: State, record: Record) -> State:
@@ -35,30 +38,52 @@ def apt_source(state: State, record: Record) -> State:
     return Files(state, actions, Note("write /etc/apt/sources.list", record.apt_source.position))
 
 
-def install(
-    state: State, record: Record, inputs: Inputs, early: Surroundings, late: Surroundings, workdir: str
-) -> State:
-    """apt packages in one step, Python, pip's settings, then pip: each list, the requirements, the wheels."""
-    if record.apt_packages:
-        names = tuple(dict.fromkeys(name for asked in record.apt_packages for name in asked.value))
-        note = Note(_label("apt-get install", names), record.apt_packages[0].position)
-        state = layers.apt_packages(state, names, early, note)
+def python(state: State, record: Record, around: Surroundings, *, venv: bool) -> State:
+    """Python, its virtual environment if that is wanted at once, and pip's settings."""
     if record.python is not None:
         version = record.python.value
-        state = layers.python(state, version, early, Note(f"install Python {version}", record.python.position))
+        note = Note(f"install Python {version}", record.python.position)
+        state = toolchain.python(state, version, around, note, venv=venv)
     if record.pip_index is not None:
         action = MkFileAction("/etc/pip.conf", _pip_settings(record.pip_index.value).encode())
         state = Files(state, (action,), Note("write /etc/pip.conf", record.pip_index.position))
-    version = record.python.value if record.python else "image"
-    for asked in record.pip_packages:
-        note = Note(_label("pip install", asked.value), asked.position)
-        state = layers.pip_install(state, _words(asked), version, late, note=note)
-    state = _requirements(state, record, inputs, late, workdir, version)
-    return _wheels(state, record, inputs, late, version)
+    return state
+
+
+def apt(state: State, record: Record, around: Surroundings) -> State:
+    """The distribution's packages that were asked for, in one step."""
+    if not record.apt_packages:
+        return state
+    names = tuple(dict.fromkeys(name for asked in record.apt_packages for name in asked.value))
+    note = Note(_label("apt-get install", names), record.apt_packages[0].position)
+    version = record.python.value if record.python else ""
+    return layers.apt_packages(state, names, around, note, python=version)
+
+
+def venv(state: State, record: Record, calls: Sequence[PipCall], early: Surroundings, late: Surroundings) -> Branch:
+    """The virtual environment and what of the pip `calls` can be had before the distribution's packages are there."""
+    assert record.python is not None
+    note = Note("make /opt/venv", record.python.position)
+    made = toolchain.virtual_environment(state, record.python.value, early, note)
+    return Branch(toolchain.install_early(made, calls, late), (toolchain.VENV,))
+
+
+def pip_calls(record: Record, inputs: Inputs, workdir: str) -> tuple[PipCall, ...]:
+    """Each list of packages, the requirements, the wheels. A call whose `cwd` is `workdir` needs the repo there."""
+    return (
+        *(_named(asked) for asked in record.pip_packages),
+        *_requirements(record, inputs, workdir),
+        *(_wheels(asked, inputs) for asked in record.pip_wheels),
+    )
 
 
 def _label(what: str, names: Iterable[str]) -> str:
     return f"{what} {' '.join(names)}"[:100]
+
+
+def _named(asked: At[tuple[str, ...]]) -> PipCall:
+    words = _words(asked)
+    return PipCall(words, installer_of(words), note=Note(_label("pip install", asked.value), asked.position))
 
 
 def _words(asked: At[tuple[str, ...]]) -> tuple[str, ...]:
@@ -71,47 +96,36 @@ def _words(asked: At[tuple[str, ...]]) -> tuple[str, ...]:
         raise DefinitionError(message, "close the quote", **where(asked.position)) from error
 
 
-def _requirements(
-    state: State, record: Record, inputs: Inputs, around: Surroundings, workdir: str, version: str
-) -> State:
+def _requirements(record: Record, inputs: Inputs, workdir: str) -> Iterator[PipCall]:
     """Only the files that pip reads are mounted, so that no other change of the repo runs the step again.
 
     A package inside the repo (`-e .`) needs the repo at the place where it stays.
     """
     if record.pip_requirements is None:
-        return state
+        return
     path, position = record.pip_requirements.value, record.pip_requirements.position
-    needed = needed_files(inputs, path, position)
-    source = files.local(inputs, needed, position)
-    whole = "." in needed
+    needed = requirements(inputs, path, position)
+    source = files.local(inputs, needed.files, position)
+    whole = "." in needed.files
     place = workdir if whole else MOUNT
-    if whole and record.dev:
-        state = layers.work_directory(state, workdir)
-    return layers.pip_install(
-        state,
+    yield PipCall(
         ("-r", inputs.locate(path)),
-        version,
-        around,
+        needed.installer,
         cwd=place,
         mounts=(BindMount(place, source, readonly=not whole),),
         note=Note(f"pip install -r {path}", position),
     )
 
 
-def _wheels(state: State, record: Record, inputs: Inputs, around: Surroundings, version: str) -> State:
-    for asked in record.pip_wheels:
-        paths = tuple(inputs.locate(path, asked.position) for path in asked.value)
-        source = files.local(inputs, paths, asked.position)
-        state = layers.pip_install(
-            state,
-            tuple(f"./{path}" for path in paths),
-            version,
-            around,
-            cwd=MOUNT,
-            mounts=(BindMount(MOUNT, source),),
-            note=Note(_label("pip install", asked.value), asked.position),
-        )
-    return state
+def _wheels(asked: At[tuple[str, ...]], inputs: Inputs) -> PipCall:
+    paths = tuple(inputs.locate(path, asked.position) for path in asked.value)
+    source = files.local(inputs, paths, asked.position)
+    return PipCall(
+        tuple(f"./{path}" for path in paths),
+        cwd=MOUNT,
+        mounts=(BindMount(MOUNT, source),),
+        note=Note(_label("pip install", asked.value), asked.position),
+    )
 
 
 def _pip_settings(index: PipIndex) -> str:

@@ -1,0 +1,4 @@
+# Make /opt/venv with Python $1, which is there.
+
+python=$(find_python)
+make_venv

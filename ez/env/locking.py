@@ -1,0 +1,130 @@
+"""`ez lock`: what the names of a build file stand for, found out on a computer's engine and written beside it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ez.build.load import load
+from ez.build.lockfile import NAME, Lock, lock_text, parse_lock
+from ez.build.locking import lock, outdated
+from ez.compute.ensure import ensure
+from ez.env.request import GoContext, Request
+from ez.env.steps import connect, engine_on
+from ez.errors import EzError
+from ez.events import step
+from ez.models import Image
+
+
+@dataclass(frozen=True)
+class LockState:
+    """Whether a lock fits its build file. `missing` is what the build file names and the lock does not; `unused` what
+    it does not ask for, which may be another build file's."""
+
+    path: str
+    current: bool
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LockChange:
+    """A lock as it is now: the entries that are `new` in it or say something else, those that are `gone`, how many it
+    has, and what of the build file cannot be locked (`left`)."""
+
+    path: str
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    entries: int
+    left: tuple[str, ...]
+
+
+def check_lock(directory: Path, name: str, entry: str) -> LockState:
+    """Nothing is asked of an engine. Raises DefinitionError for a lock that cannot be read."""
+    definition = load(directory, name, entry=entry, access=False, locked=False)
+    known = _read(directory)
+    missing, unused = outdated(definition, known or Lock())
+    return LockState(str(directory / NAME), known is not None and not missing, missing, tuple(_named(unused)))
+
+
+def write_lock(request: Request, context: GoContext, *, upgrade: bool, platforms: tuple[str, ...]) -> LockChange:
+    """Look up what the lock lacks, or with `upgrade` everything, on the engine of the computer; the directory stays
+    here. Raises what a build raises, EzError where the lock cannot be written."""
+    directory = Path(request.repo.path or ".")
+    before = _read(directory)
+    definition = load(directory, request.name, entry=request.entry, access=False, locked=False)
+    host = connect(ensure(request.computer, context.state), context)
+    try:
+        with step(context.sink, "lock", f"Look up what {request.entry} names") as report:
+            with engine_on(host, context.settings) as engine:
+                locked = lock(
+                    definition,
+                    engine,
+                    _build(request, context),
+                    previous=before,
+                    upgrade=upgrade,
+                    platforms=platforms,
+                    docker_config=context.settings.docker_config,
+                    sink=context.sink,
+                )
+            old, new = set(_told(before or Lock())), set(_told(locked.lock))
+            report.detail = f"{len(new)} entries, {len(new - old)} of them new"
+            report.skipped = new == old
+    finally:
+        host.close()
+    if locked.lock != before:
+        _write(directory / NAME, lock_text(locked.lock))
+    told = tuple(tuple(sorted(some)) for some in (new - old, old - new))
+    return LockChange(str(directory / NAME), told[0], told[1], len(new), locked.left)
+
+
+def _build(request: Request, context: GoContext) -> partial[Image]:
+    from ez.build.solve import build
+
+    settings = context.settings
+    return partial(
+        build,
+        network=context.network,
+        agent_socket=settings.agent_socket if request.agent else None,
+        docker_config=settings.docker_config,
+    )
+
+
+def _read(directory: Path) -> Lock | None:
+    try:
+        return parse_lock((directory / NAME).read_text("utf-8", "replace"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EzError(f"cannot be read: `{directory / NAME}`: {error.strerror}", f"ls -l {NAME}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise EzError(f"cannot be written: `{path}`: {error.strerror}", f"ls -ld {path.parent}") from error
+
+
+def _named(known: Lock) -> Iterator[str]:
+    yield from (one.reference for one in known.images)
+    yield from (f"{one.url} {one.ref}".rstrip() for one in known.git)
+    yield from (one.url for one in known.http)
+    yield from (f"pip {' '.join(one.asked)} ({one.platform}, Python {one.version})" for one in known.python)
+
+
+def _told(known: Lock) -> Iterator[str]:
+    """Each entry with what it stands for."""
+    yield from (f"{one.reference} {one.digest}" for one in known.images)
+    yield from (f"{one.url} {one.ref} {one.commit}" for one in known.git)
+    yield from (f"{one.url} {one.checksum}" for one in known.http)
+    for one in known.python:
+        where = f"({one.platform}, Python {one.version})"
+        yield from (f"{package.partition(' --hash')[0]} {where}" for package in one.packages)

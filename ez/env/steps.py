@@ -1,0 +1,204 @@
+"""What every walk along the straight line has in common: computer, engine, repo, definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_hex
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ez.build.definition import Definition
+from ez.build.engines.address import Address
+from ez.build.engines.discover import FoundEngine, find_engine
+from ez.build.order import Cache, Output
+from ez.build.secrets import Secret, SshAgent
+from ez.compute.facts import Facts, facts
+from ez.compute.prepare import Ready, prepare
+from ez.config import Settings
+from ez.env import access
+from ez.env.evaluate import evaluate, remember, remembered
+from ez.env.probe import Probe, parse_probe, script
+from ez.env.request import GoContext, Request
+from ez.env.source import Source, bring
+from ez.errors import EngineError, EzError, UsageError
+from ez.events import Notice, step
+from ez.models import Computer, Image
+from ez.ssh.host import Host
+
+if TYPE_CHECKING:
+    from ez.build.record import Build
+
+_SIGN_OF_LIFE_SECONDS = 15
+_MAKING = ("run", "files", "merge", "diff")
+
+
+def refuse_other_repo(request: Request, context: GoContext, computer: Computer) -> None:
+    """Two repos of one name would take each other's environment over. Raises UsageError."""
+    known = context.state.environment(request.name, computer.name)
+    if known is not None and known.repo and known.repo != (request.repo.url or request.repo.path):
+        raise UsageError(
+            f"`{request.name}` on `{computer.name}` is the environment of another repo: `{known.repo}`",
+            "choose another name with --name, or delete that one: ez env delete " + request.name,
+        )
+
+
+def connect(computer: Computer, context: GoContext) -> Host:
+    with step(context.sink, "connect", f"Connect to {computer.name}"):
+        return context.connect(computer)
+
+
+def look(host: Host, environment: str) -> tuple[Facts, Probe]:
+    """The computer and the environment on it, in one round trip."""
+    found = facts(host, script("probe"), [environment])
+    return found, parse_probe(found.extra)
+
+
+def make_ready(request: Request, context: GoContext, host: Host) -> tuple[Ready, Probe]:
+    with step(context.sink, "prepare", f"Prepare {host.name}") as report:
+        found, _ = look(host, request.name)
+        ready = prepare(
+            host, found, context.sink, network=context.network, extra=script("probe"), extra_args=[request.name]
+        )
+        report.detail = f"{ready.facts.os.name}, Docker {ready.engine}"
+        report.skipped = not ready.changed
+    if ready.changed and not host.is_local:
+        context.ssh.close_master(f"ez-{host.name}")
+    return ready, parse_probe(ready.facts.extra)
+
+
+def bring_source(request: Request, context: GoContext, host: Host) -> Source:
+    cache = access.cache_directory(context.settings, host.name, request.name)
+    with step(context.sink, "source", f"Bring {request.repo.url or request.repo.path}") as report:
+        source = bring(
+            host,
+            request.repo,
+            request.name,
+            cache=cache,
+            wanted=remembered(cache, request.entry),
+            known_hosts=access.git_hosts(request, context),
+            network=context.network,
+            agent=request.agent,
+            sink=context.sink,
+        )
+        report.detail = ", ".join(part for part in (source.checkout.commit[:12], source.checkout.detail) if part)
+    return source
+
+
+def define(
+    request: Request, context: GoContext, host: Host, source: Source, *, entered: bool = True
+) -> tuple[Definition, Source]:
+    """`entered` for an image that can be entered by SSH even where the build file asks for a plain one."""
+    with step(context.sink, "define", f"Evaluate {request.entry}") as report:
+        definition, source = evaluate(host, source, request.name, request.entry, context.sink, access=entered)
+        remember(source.cache, definition)
+        report.detail = definition.digest.removeprefix("sha256:")[:12]
+    for warning in definition.warnings:
+        context.sink(Notice(warning, "warning"))
+    return definition, source
+
+
+def image_reference(environment: str, digest: str) -> str:
+    return f"ez/{environment}:{digest.removeprefix('sha256:')[:24]}"
+
+
+def history_path(settings: Settings, computer: str, environment: str) -> Path:
+    """What the last builds of an environment did; see `ez.build.record`."""
+    return access.cache_directory(settings, computer, environment) / "builds.json"
+
+
+def engine_here(settings: Settings) -> FoundEngine:
+    """The engine that the Docker CLI of this computer would use. Raises EngineError."""
+    return find_engine(settings.environment, settings.directories.home)
+
+
+def build_image(
+    request: Request,
+    context: GoContext,
+    host: Host,
+    definition: Definition,
+    engine: Address,
+    *,
+    outputs: Sequence[Output] = (),
+    platforms: Sequence[str] = (),
+    cache_from: Sequence[Cache] = (),
+    cache_to: Sequence[Cache] = (),
+    secrets: Mapping[str, Secret] = MappingProxyType({}),
+    agents: Mapping[str, SshAgent] = MappingProxyType({}),
+    timestamp: int | None = None,
+    recorded: bool = True,
+) -> Image:
+    """Have the engine build it, under the environment's name without `outputs`, and write down how that went.
+
+    The Image's counts are those of the record, so that `ez build explain` tells the same. One that is not `recorded`
+    says nothing of how the environment was built.
+    """
+    from ez.build.record import CACHED, RAN, Trace
+    from ez.build.record import remember as remember_build
+    from ez.build.reproducible import normalised
+    from ez.build.solve import build
+
+    settings, trace = context.settings, Trace()
+    image = None
+    try:
+        image = build(
+            definition if timestamp is None else normalised(definition, timestamp),
+            engine,
+            image_reference(request.name, definition.digest),
+            network=context.network,
+            agent_socket=settings.agent_socket if request.agent else None,
+            agents=agents,
+            secrets=secrets,
+            salt=token_hex(8) if request.rebuild else "",
+            docker_config=settings.docker_config,
+            outputs=outputs,
+            platforms=platforms,
+            cache_from=cache_from,
+            cache_to=cache_to,
+            timestamp=timestamp,
+            trace=trace,
+            sink=context.sink,
+        )
+    except EzError as error:
+        error.hint = error.hint or f"ez doctor {host.name}"
+        raise
+    finally:
+        if recorded:
+            path = history_path(settings, host.name, request.name)
+            record = remember_build(path, definition, trace, failed=image is None, rebuilt=request.rebuild)
+    if not recorded:
+        return image
+    executed, cached = (count_steps(record, outcome) for outcome in (RAN, CACHED))
+    return replace(image, executed=executed, cached=cached)
+
+
+def count_steps(record: Build, outcome: str) -> int:
+    """How many steps ended so, of those that make something: not of sources, and not the engine's own."""
+    return sum(step.outcome == outcome and step.kind in _MAKING for step in record.steps)
+
+
+@contextmanager
+def engine_of(host: Host, socket: str) -> Iterator[Address]:
+    """The engine at `socket` of that computer. Where it is lost because the computer is, that is what is raised."""
+    try:
+        with host.unix_socket(socket) as path:
+            yield Address.unix(path)
+    except EngineError:
+        if not host.is_local:
+            host.run(["true"], timeout=_SIGN_OF_LIFE_SECONDS)
+        raise
+
+
+@contextmanager
+def engine_on(host: Host, settings: Settings) -> Iterator[Address]:
+    """The engine of a computer as it is now; nothing is prepared. Raises EngineError where there is none."""
+    if host.is_local:
+        yield engine_here(settings).address
+        return
+    socket = facts(host).engine.socket
+    if not socket:
+        raise EngineError(f"no Docker Engine on `{host.name}`", f"ez compute prepare {host.name}")
+    with engine_of(host, socket) as engine:
+        yield engine
