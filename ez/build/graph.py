@@ -146,7 +146,9 @@ class CacheMount:
         """What is in it at first, at `/cache`; None for nothing at all."""
         if not (self.uid or self.gid):
             return None
-        return Files(Scratch(), (MkDirAction("/cache", uid=self.uid, gid=self.gid),))
+        return Files(
+            Scratch(), (MkDirAction("/cache", uid=self.uid, gid=self.gid),), Note("make a directory to cache in")
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ said so.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -222,6 +221,8 @@ class _Question:
 
     async def _found(self, gateway: Gateway, worker: Worker, image: str) -> tuple[str, str]:
         """The image by its digest where it is what is looked for, and what went wrong."""
+        import asyncio
+
         from grpclib.exceptions import GRPCError
 
         try:

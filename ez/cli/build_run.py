@@ -15,7 +15,7 @@ from ez.cli.session import Session, session
 from ez.env.build import NAMED, BuildResult, build, check, describe
 from ez.env.request import BuildRequest, GoContext
 from ez.env.steps import history_path
-from ez.errors import EzError
+from ez.errors import EzError, UsageError
 
 if TYPE_CHECKING:
     from ez.build.reproducible import Comparison
@@ -30,6 +30,9 @@ def run_build(flags: BuildFlags, *, json_output: bool, verbose: bool) -> None:
     project = project_directory(flags.repo, here)
     with session("build", json_output=json_output, progress=progress, verbose=verbose, project=project) as run:
         request = make_request(flags, run.settings, here)
+        streams = sum(output.target == STREAM for output in request.outputs)
+        if streams and (streams > 1 or json_output):
+            raise UsageError("stdout is for one thing: --output -, or --json", "name a file: type=tar,dest=FILE")
         context = make_context(run)
         if flags.print is not None:
             _print(request, context, flags, run)
@@ -47,7 +50,7 @@ def run_build(flags: BuildFlags, *, json_output: bool, verbose: bool) -> None:
             if json_output:
                 print_json(result)
             else:
-                _show(result, streamed=any(output.target == STREAM for output in request.outputs))
+                _show(result, streamed=bool(streams))
 
 
 def _print(request: BuildRequest, context: GoContext, flags: BuildFlags, run: Session) -> None:

@@ -42,6 +42,7 @@ def repo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = write_files(home / "repo", {"build.envd": PLAIN, "explain/build.envd": PLAIN})
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.argv", ["ez"])
+    monkeypatch.setattr("ez.cli.output._log", None)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/no.sock")
     monkeypatch.setenv("EZ_SSH_CONFIG", str(home / ".ssh" / "config"))

@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import os
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -96,10 +97,12 @@ class Watch:
 def in_files(canaries: Canaries, folders: Iterable[Path], since: float) -> set[tuple[str, str]]:
     """(secret, path) for files of this computer that changed since then (Unix seconds)."""
     found = set()
-    for path in (path for folder in folders for path in folder.rglob("*")):
-        with suppress(OSError):
-            if path.is_file() and not path.is_symlink() and path.stat().st_ctime >= since:
-                found |= {(name, str(path)) for name in canaries.in_bytes(unpacked(path.read_bytes()))}
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            for path in (Path(place, name) for name in names):
+                with suppress(OSError):
+                    if stat.S_ISREG((status := path.lstat()).st_mode) and status.st_ctime >= since:
+                        found |= {(name, str(path)) for name in canaries.in_bytes(unpacked(path.read_bytes()))}
     return found
 
 

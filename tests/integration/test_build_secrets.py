@@ -153,6 +153,7 @@ def test_secrets_are_nowhere(
         print("build", time.time() - t0); t0 = time.time()
         told += [person.ez(*words, "--progress", "json", "--json", HIDDEN=secrets.values["variable"])]
         print("build", time.time() - t0); t0 = time.time()
+        Path("/tmp/told.txt").write_text(told[0].stderr + "=====\n" + told[1].stderr + told[1].stdout)
         told += [person.ez("build", "explain", str(folder), "-c", where.name)]
         if where.computer is not None:
             told += [person.ez("env", "go", repo, "-c", where.name, "--no-open", "-v", "--name", f"{name}-go")]

@@ -17,6 +17,7 @@ from ez.build.engine import Address
 from ez.build.load import load
 from ez.build.solve import build
 from ez.models import Network
+from tests.build.buildkit.conftest import local as local
 from tests.build.buildkit.conftest import sockets as sockets
 from tests.testbed.docker import docker
 from tests.testbed.shell import run, wait_until

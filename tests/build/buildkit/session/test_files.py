@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import tarfile
 import tempfile
 import time
@@ -183,3 +184,16 @@ def test_a_file_of_more_than_four_gigabytes(local: Engine, tmp_path: Path) -> No
         for kept in json.loads(local.docker("system", "df", "--verbose", "--format", "{{json .BuildCache}}")):
             if kept["CacheType"] == "source.local" and kept["Size"] == "4.29GB":
                 local.docker("builder", "prune", "--force", "--filter", f"id={kept['ID']}")
+
+
+@pytest.mark.engine
+@pytest.mark.thorough
+def test_a_hundred_thousand_files_take_little_memory(local: Engine, tmp_path: Path) -> None:
+    for folder in range(100):
+        (tmp_path / f"d{folder}").mkdir()
+        for file in range(1000):
+            (tmp_path / f"d{folder}" / f"{file}").write_text("x")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert sent(local, tmp_path).sent == 100_000
+    assert sent(local, tmp_path).sent == 0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
