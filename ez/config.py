@@ -9,8 +9,6 @@ from and where they go to, or take the SSH agent that a person keeps from it.
 from __future__ import annotations
 
 import os
-import tempfile
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,10 +196,16 @@ def find_directories(environment: Mapping[str, str]) -> Directories:
 def read_file(path: Path, refused: frozenset[str] = frozenset()) -> dict[str, str | bool | int]:
     """The settings of one TOML file, `table.key` -> value; empty if it does not exist."""
     try:
+        if not path.exists():
+            return {}
+        if not path.is_file():
+            raise OSError("it is no file")
+        import tomllib
+
         tables: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"settings file cannot be read: `{path}`: {error}", f"correct or remove {path}") from error
     found: dict[str, str | bool | int] = {}
     for table, content in tables.items():
@@ -285,6 +289,8 @@ def write_value(path: Path, name: str, value: str | bool | int | None) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, draft = tempfile.mkstemp(prefix=".ez-", dir=path.parent)
     try:

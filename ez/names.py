@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from ez.errors import UsageError
 
@@ -46,5 +45,9 @@ def shown(text: str) -> str:
 
 def _plain_letters(text: str) -> str:
     """Lower case without accents: letters that have no ASCII form stay as they are."""
+    if text.isascii():
+        return text.lower()
+    import unicodedata
+
     folded = unicodedata.normalize("NFKD", text.casefold()).casefold()
     return "".join(character for character in folded if not unicodedata.combining(character)).translate(_LETTERS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -236,6 +235,8 @@ class State:
 
 def _create(path: Path) -> None:
     """Make an empty index. It appears complete or not at all, and whoever is first wins."""
+    import tempfile
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".state-", dir=path.parent) as folder:
         fresh = Path(folder) / "state.db"

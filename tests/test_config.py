@@ -46,6 +46,7 @@ def test_each_layer_wins_over_the_one_before(tmp_path: Path, variables: dict[str
         ("computer = 'x'\n", "did you mean `defaults.computer`?"),
         ("[defaults]\nagent = 3\n", KEYS["defaults.agent"].help),
         ("[defaults\n", "correct or remove"),
+        (f"computer = {'[' * 5000}", "correct or remove"),
         ("[defaults]\ncomputer = 'x'\ncomputer = 'y'\n", "correct or remove"),
     ],
 )
@@ -65,6 +66,12 @@ def test_a_repo_may_not_say_where_downloads_come_from_or_take_the_agent(
     value = "true" if KEYS[key].kind is bool else '"evil"'
     (tmp_path / "ez.toml").write_text(f"[{table}]\n{name} = {value}\n")
     with pytest.raises(ConfigError, match="may not be set in a repo"):
+        resolve(environment=variables, project=tmp_path)
+
+
+def test_a_repos_file_that_never_ends_is_not_read(tmp_path: Path, variables: dict[str, str]) -> None:
+    (tmp_path / "ez.toml").symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="it is no file"):
         resolve(environment=variables, project=tmp_path)
 
 

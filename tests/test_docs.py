@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("tests/**/*.md")])
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md"])
+@pytest.mark.parametrize("name", ["commands.md", "settings.md", "engines.md"])
 def test_the_reference_is_up_to_date(name: str) -> None:
     written = (REPOSITORY / "docs" / "reference" / name).read_text()
     assert written == pages()[name], "run ./scripts/docs"

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from ez.build.engines.address import Address as Address
-from ez.build.engines.records import BuildRecord as BuildRecord
-from ez.build.engines.records import EngineInfo as EngineInfo
-from ez.build.engines.records import Worker as Worker
 from ez.errors import EngineError
 from ez.models import Image
 
 if TYPE_CHECKING:
     from ez.build.buildkit.client import Place
+    from ez.build.engines.records import BuildRecord, EngineInfo, Worker
 
 DIGEST_LABEL = "ez.digest"
 _DIRECT_SINCE = (1, 53)
@@ -24,9 +22,17 @@ _Answer = TypeVar("_Answer")
 
 
 def find_image(engine: Address, reference: str) -> Image | None:
-    """The image of that name with the `ez.digest` it was built for, empty if ez did not. Raises EngineError."""
-    reply = _ask(engine, f"/images/{quote(reference, safe='/:@')}/json")
-    if reply is None:
+    """The image of that name with the `ez.digest` it was built for, empty if ez did not. Raises EngineError.
+
+    A standalone buildkitd has no images.
+    """
+    from ez.build.buildkit.engine import NotHttpError, ask
+
+    try:
+        status, reply = ask(engine, f"/images/{quote(reference, safe='/:@')}/json")
+    except NotHttpError:
+        return None
+    if status != 200 or not isinstance(reply, dict):
         return None
     labels = (reply.get("Config") or {}).get("Labels") or {}
     return Image(
@@ -36,6 +42,8 @@ def find_image(engine: Address, reference: str) -> Image | None:
 
 def engine_info(engine: Address) -> EngineInfo:
     """Ask the engine what it is, over HTTP. Raises EngineError."""
+    from ez.build.engines.records import EngineInfo
+
     kind, direct = dialect(engine)
     if kind != "docker":
         return EngineInfo(kind=kind, direct=direct)

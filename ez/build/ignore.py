@@ -24,6 +24,8 @@ IGNORE_FILES = (".ezignore", ".dockerignore")
 
 _LONGEST = 1 << 20
 _ANY_DEPTH = "**"
+_MEMBER = re.compile(r"\\(.)|[\[&|~]", re.DOTALL)
+"""What says something else in Python's character classes: escapes of letters, and set operations."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,13 @@ class Pattern:
     @cached_property
     def whole(self) -> re.Pattern[str]:
         """Matches the path itself or a directory above it."""
-        return re.compile(f"(?:{_expression(_components(self.text))})(?:/.*)?", re.DOTALL)
+        return _compiled(f"(?:{_expression(_components(self.text))})(?:/.*)?", self.text)
 
     @cached_property
     def parts(self) -> list[re.Pattern[str] | None]:
         """The pattern by path component; None for any number of them."""
         return [
-            None if part == _ANY_DEPTH else re.compile(_component(part), re.DOTALL) for part in _components(self.text)
+            None if part == _ANY_DEPTH else _compiled(_component(part), self.text) for part in _components(self.text)
         ]
 
     def may_match_below(self, directory: str) -> bool:
@@ -154,6 +156,14 @@ def _parsed(text: str) -> Pattern | None:
     return None if cleaned == "." else Pattern(cleaned, negated)
 
 
+def _compiled(expression: str, text: str) -> re.Pattern[str]:
+    """Raises DefinitionError for a pattern that is none, such as `[z-a]`."""
+    try:
+        return re.compile(expression, re.DOTALL)
+    except re.error as error:
+        raise DefinitionError(f"not a pattern for file names: `{text[:200]}`", "correct its character class") from error
+
+
 def _components(text: str) -> list[str]:
     """By path component, each either `**` or without two stars in a row; `**x` in front is `x` at any depth."""
     found: list[str] = []
@@ -207,7 +217,7 @@ def _pieces(text: str) -> list[str]:
             position += 1
         elif character_class := re.match(r"\[(\^?)((?:\\.|[^\]\\])+)\]", rest):
             negation, members = character_class.groups()
-            pieces[-1] += f"(?!/)[{negation}{members.replace('[', chr(92) + '[')}]"
+            pieces[-1] += f"(?!/)[{negation}{_MEMBER.sub(lambda found: re.escape(found[1] or found[0]), members)}]"
             position += character_class.end()
         elif rest[0] == "\\" and len(rest) > 1:
             pieces[-1] += re.escape(rest[1])

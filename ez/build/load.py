@@ -11,10 +11,9 @@ from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.build.frontends import Described, frontend_for
-from ez.build.frontends.inputs import Inputs
+from ez.build.frontends.inputs import LOCK, Inputs
 from ez.build.graph import content_of
 from ez.build.llb import graph_digest
-from ez.build.lock import apply, read_lock
 from ez.errors import DefinitionError
 
 DEFAULT_ENTRY = "build.envd:build"
@@ -49,8 +48,11 @@ def load(
 
 def define(described: Described, inputs: Inputs, directory: Path, *, locked: bool = True) -> Definition:
     """What a frontend made of `directory`, with what its lock says, and its digest."""
-    if locked and (lock := read_lock(inputs)) is not None:
-        described = replace(described, state=apply(described.state, lock, inputs))
+    if locked and inputs.find(LOCK) is not None:
+        from ez.build.lock import apply, read_lock
+
+        if lock := read_lock(inputs):
+            described = replace(described, state=apply(described.state, lock, inputs))
     contents = inputs.fingerprint()
     graph = graph_digest(described.state, described.config)
     return Definition(

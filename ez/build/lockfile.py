@@ -26,7 +26,7 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True)
 class LockedImage:
-    """An image by its full reference, and the digest of its manifest list or manifest."""
+    """An image by its full reference, and the digest of its manifest list or manifest; empty for one in no registry."""
 
     reference: str
     digest: str
@@ -43,7 +43,7 @@ class LockedGit:
 
 @dataclass(frozen=True)
 class LockedHttp:
-    """A download and its `sha256:...`."""
+    """A download and its `sha256:...`, empty where the build had no image to sum it with."""
 
     url: str
     checksum: str
@@ -101,7 +101,7 @@ def parse_lock(text: str) -> Lock:
 
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers and nesting beyond all bounds
         raise _wrong(f"not TOML ({error})") from error
     if (version := data.pop("version", None)) != FORMAT:
         newer = isinstance(version, int) and version > FORMAT
@@ -109,13 +109,15 @@ def parse_lock(text: str) -> Lock:
     if unknown := sorted(set(data) - {"image", "git", "http", "python"}):
         raise _wrong(f"an unknown table `{unknown[0]}`")
     return Lock(
-        _entries(data, "image", lambda one: LockedImage(_text(one, "reference"), _text(one, "digest", _DIGEST))),
+        _entries(
+            data, "image", lambda one: LockedImage(_text(one, "reference"), _text(one, "digest", rf"({_DIGEST})?"))
+        ),
         _entries(
             data,
             "git",
             lambda one: LockedGit(_text(one, "url"), _text(one, "ref"), _text(one, "commit", r"[0-9a-f]{40}")),
         ),
-        _entries(data, "http", lambda one: LockedHttp(_text(one, "url"), _text(one, "checksum", _DIGEST))),
+        _entries(data, "http", lambda one: LockedHttp(_text(one, "url"), _text(one, "checksum", rf"({_DIGEST})?"))),
         _entries(data, "python", _python),
     )
 
@@ -136,7 +138,10 @@ def _python(one: Mapping[str, Any]) -> LockedPython:
 
 def _entries(data: Mapping[str, Any], kind: str, make: Callable[[Mapping[str, Any]], Entry]) -> tuple[Entry, ...]:
     found = []
-    for one in data.get(kind, ()):
+    tables = data.get(kind, [])
+    if not isinstance(tables, list):
+        raise _wrong(f"`{kind}` is no list of tables")
+    for one in tables:
         try:
             found.append(make(one))
         except (TypeError, ValueError, KeyError, AttributeError) as error:

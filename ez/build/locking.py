@@ -74,6 +74,11 @@ def lock(
     inputs = Inputs(Path(definition.context))
     kept = Lock() if upgrade or previous is None else previous
     found = _Locker(definition, engine, build, inputs, docker_config, sink).found(kept, tuple(platforms))
+    had = {one.reference for one in (previous or kept).images if one.digest}
+    if lost := [one.reference for one in found.images if one.reference in had and not one.digest]:
+        raise BuildError(
+            f"no registry gives the image that is locked: `{lost[0]}`", "try it again, or remove its entry"
+        )
     return Locked(found, tuple(_left(definition.state, found, inputs)))
 
 
@@ -117,11 +122,10 @@ class _Locker:
         """The engine's own platform, and the images."""
         known = {one.reference: one for one in lock.images}
         wanted = {normalise(one): one for one in sources if "@" not in one.reference}
-        missing = {reference: one for reference, one in wanted.items() if reference not in known}
+        missing = {one: image for one, image in wanted.items() if one not in known or not known[one].digest}
         platform, digests = _asked(self._engine, missing, self._docker_config)
         for reference, digest in digests.items():
-            if digest:
-                known[reference] = LockedImage(reference, digest)
+            known[reference] = LockedImage(reference, digest)
         return platform, tuple(known[reference] for reference in sorted(known))
 
     def _git(self, lock: Lock, sources: list[GitSource]) -> tuple[LockedGit, ...]:
@@ -141,7 +145,10 @@ class _Locker:
         known = {one.url: one for one in lock.http}
         images = [one for one in walk(self._definition.state) if isinstance(one, ImageSource)]
         for source in sources:
-            if source.url in known or source.checksum or not images:
+            if (source.url in known and known[source.url].checksum) or source.checksum:
+                continue
+            if not images:
+                known[source.url] = LockedHttp(source.url, "")
                 continue
             mounts = (BindMount("/run/ez-download", replace(source, filename="file")),)
             argv = ("/bin/sh", "-c", "sha256sum /run/ez-download/file >/ez-sum")
@@ -248,12 +255,12 @@ def _asked(engine: Address, images: Mapping[str, ImageSource], docker_config: Pa
 
 def _left(state: State, lock: Lock, inputs: Inputs) -> Iterable[str]:
     """What stays open, as phrases."""
-    known = {one.reference for one in lock.images}
+    known = {one.reference for one in lock.images if one.digest} | {one.url for one in lock.http if one.checksum}
     for one in walk(state):
         match one:
             case ImageSource() if "@" not in one.reference and normalise(one) not in known:
                 yield f"the image `{one.reference}` is in no registry, so it has no digest that others could find"
-            case HttpSource() if not one.checksum and all(entry.url != one.url for entry in lock.http):
+            case HttpSource() if not one.checksum and one.url not in known:
                 yield f"the download `{one.url}`: the build has no image to sum it with; write its checksum"
             case _:
                 continue

@@ -5,7 +5,6 @@ The spelling is the Docker CLI's: `type=oci,dest=image.tar`, `type=registry,ref=
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, get_args
@@ -146,6 +145,8 @@ def _pairs(text: str, option: str) -> dict[str, str] | None:
         if not text or "," in text:
             raise UsageError(f"not understood in {option}: `{text}`", _EXAMPLES[option])
         return None
+    import csv
+
     try:
         (entries,) = csv.reader([text], strict=True)
     except (csv.Error, ValueError) as error:

@@ -43,7 +43,8 @@ MOST_FILES = 2000
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _SECRET = re.compile(
-    r"(?i)((?:[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|credential)[\w-]*)\s*[=:\s]\s*|(?:bearer|basic)\s+)"
+    r"(?i)((?<![\w-])(?>[\w-]*?(?:token|secret|passw(?:or)?d|api[_-]?key|credential))[\w-]*+(?:\s*+[=:]\s*+|\s++)"
+    r"|(?:bearer|basic)\s++)"
     r"(?:\"[^\"]*\"?|'[^']*'?|[^\s\"']+)"
 )
 _OWN_PROGRAM = re.compile(r"ez-[a-z]+")

@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ez.build.definition import Definition
-from ez.build.engine import DIGEST_LABEL, EngineInfo, dialect, engine_info, find_image
+from ez.build.engine import DIGEST_LABEL, dialect, engine_info, find_image
 from ez.build.engines.address import Address
+from ez.build.engines.records import EngineInfo
 from ez.build.order import Cache, Output
 from ez.build.record import Trace
 from ez.build.secrets import Secret, SshAgent

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer._click.exceptions import ClickException
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
 from ez.cli.output import current_log, say, show_error
 from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError, UsageError
@@ -28,8 +30,8 @@ class _Tree(TyperGroup):
             raise typer.Abort from interrupt
 
 
-def make_app(first_word: str = "") -> typer.Typer:
-    """The command tree; where the first word is known, no more of it than that word needs."""
+def make_app(first_word: str = "", second_word: str = "") -> typer.Typer:
+    """The command tree; where the first words are known, no more of it than they need."""
     app = typer.Typer(
         name="ez",
         cls=_Tree,
@@ -41,11 +43,25 @@ def make_app(first_word: str = "") -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(root)
     for noun in [first_word] if first_word in NOUNS else NOUNS:
-        app.add_typer(import_module(NOUNS[noun]).app, name=noun)
+        app.add_typer(_narrowed(import_module(NOUNS[noun]).app, second_word), name=noun)
     if first_word not in NOUNS:
         app.command("lock")(import_module("ez.cli.lock").lock)
         app.command("doctor")(import_module("ez.cli.doctor").doctor)
     return app
+
+
+def _narrowed(app: typer.Typer, word: str) -> typer.Typer:
+    """No other command than `word`, where there is one of that name: to make one ready takes a millisecond."""
+    commands = [one for one in app.registered_commands if one.callback and _name(one.name, one.callback) == word]
+    if not commands:
+        return app
+    narrowed = copy(app)
+    narrowed.registered_commands, narrowed.registered_groups = commands, []
+    return narrowed
+
+
+def _name(given: str | None, function: Callable[..., Any]) -> str:
+    return given or get_command_name(function.__name__)
 
 
 def root(
@@ -62,7 +78,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     try:
         _check_text(arguments)
-        code = make_app(arguments[0] if arguments else "")(arguments, prog_name="ez", standalone_mode=False)
+        code = make_app(*arguments[:2])(arguments, prog_name="ez", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return stop.exit_code
@@ -97,6 +113,8 @@ def _check_text(arguments: list[str]) -> None:
 
 def _report_bug(error: Exception) -> int:
     """The last frame and the run log instead of a traceback."""
+    import traceback
+
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log = current_log(create="crash")
     if log is not None:

@@ -7,14 +7,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ez.build.graph import ImageSource
-from ez.build.llb.platform import parse_platform
 from ez.build.llb.reference import normalise
 from ez.build.order import STREAM, Output, parse_cache_from, parse_cache_to, parse_output
-from ez.build.secrets import Secret, SshAgent, parse_secret, parse_ssh
-from ez.cli.build_print import check_print
 from ez.cli.session import Progress
 from ez.config import Settings
 from ez.env.reference import parse_reference
@@ -22,15 +19,20 @@ from ez.env.request import BuildRequest
 from ez.errors import DefinitionError, UsageError
 from ez.names import shown
 
+if TYPE_CHECKING:
+    from ez.build.secrets import Secret, SshAgent
+
 _EPOCH = "SOURCE_DATE_EPOCH"
 PRINTS = ("graph", "llb", "json")
 PROGRESS: tuple[Progress, ...] = ("auto", "plain", "json", "quiet")
 Word = TypeVar("Word", bound=str)
-Lent = TypeVar("Lent", Secret, SshAgent)
+Lent = TypeVar("Lent", "Secret", "SshAgent")
 
 
 @dataclass(frozen=True)
 class BuildFlags:
+    """What the person typed, as it was typed."""
+
     repo: str | None
     computer: str | None
     name: str | None
@@ -58,6 +60,8 @@ class BuildFlags:
 def refuse_conflicts(flags: BuildFlags, *, json_output: bool) -> None:
     """Raises UsageError for flags that exclude or need one another."""
     if flags.print is not None:
+        from ez.cli.build_print import check_print
+
         choice(flags.print, PRINTS, "--print")
         check_print(flags.print, flags.file)
     if flags.quiet and flags.progress not in ("auto", "quiet"):
@@ -85,6 +89,7 @@ def make_request(flags: BuildFlags, settings: Settings, here: Path) -> BuildRequ
     repo = parse_reference(
         flags.repo, here, flags.ref, name=flags.name, github_over_ssh=settings.agent_socket is not None
     )
+    secrets, agents = _lent(flags, settings.environment)
     computer = flags.computer or settings.text("defaults.computer")
     platforms = parse_platforms(flags.platforms)
     if flags.print == "llb" and len(platforms) > 1:
@@ -101,8 +106,8 @@ def make_request(flags: BuildFlags, settings: Settings, here: Path) -> BuildRequ
         platforms=platforms,
         cache_from=tuple(parse_cache_from(text) for text in flags.cache_from),
         cache_to=tuple(parse_cache_to(text) for text in flags.cache_to),
-        secrets=_by_id(flags.secrets, parse_secret, settings.environment, "--secret"),
-        agents=_by_id(flags.ssh, parse_ssh, settings.environment, "--ssh"),
+        secrets=secrets,
+        agents=agents,
         plain=flags.plain,
         timestamp=_moment(flags.timestamp, settings.environment),
     )
@@ -143,6 +148,10 @@ def _output(text: str, here: Path) -> Output:
 
 def parse_platforms(texts: tuple[str, ...]) -> tuple[str, ...]:
     """By their one name each (`arm64` is `linux/arm64`). Raises UsageError."""
+    if not texts:
+        return ()
+    from ez.build.llb.platform import parse_platform
+
     found = []
     for word in [word for text in texts for word in text.split(",")]:
         try:
@@ -152,6 +161,15 @@ def parse_platforms(texts: tuple[str, ...]) -> tuple[str, ...]:
                 f"not a platform in --platform: `{shown(word)}`", "write it as `linux/amd64,linux/arm64`"
             ) from error
     return tuple(dict.fromkeys(found))
+
+
+def _lent(flags: BuildFlags, environment: Mapping[str, str]) -> tuple[dict[str, Secret], dict[str, SshAgent]]:
+    if not (flags.secrets or flags.ssh):
+        return {}, {}
+    from ez.build.secrets import parse_secret, parse_ssh
+
+    secrets = _by_id(flags.secrets, parse_secret, environment, "--secret")
+    return secrets, _by_id(flags.ssh, parse_ssh, environment, "--ssh")
 
 
 def _by_id(

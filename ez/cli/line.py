@@ -29,7 +29,7 @@ def make_context(run: Session) -> GoContext:
         network=run.settings.network(),
         state=run.state,
         sink=run.sink,
-        ssh=ssh_config(run),
+        ssh=lambda: ssh_config(run),
         config_file=config_file(run.settings),
         connect=lambda computer: open_computer(run, computer),
         confirm=ask,

@@ -21,6 +21,8 @@ Progress = Literal["auto", "plain", "json", "quiet"]
 
 @dataclass(frozen=True)
 class Session:
+    """`stop_progress` ends the live view, before anything else is written."""
+
     settings: Settings
     state: State
     sink: Sink

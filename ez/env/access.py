@@ -21,11 +21,6 @@ from ez.ssh.resolve import resolve
 from ez.state import EnvironmentRecord
 
 
-def cache_directory(settings: Settings, computer: str, environment: str) -> Path:
-    """What this computer keeps of an environment elsewhere; may be removed at any time."""
-    return settings.directories.cache / "environments" / f"{computer}.{environment}"
-
-
 def git_hosts(request: Request, context: GoContext) -> str:
     """known_hosts lines of the repo's Git servers, as far as this person knows them."""
     if request.repo.url is not None:
@@ -59,12 +54,12 @@ def _known(address: tuple[str, int], context: GoContext) -> tuple[str, ...]:
 
 def lets_in(context: GoContext, probe: Probe) -> bool:
     """Whether the environment knows this person's key already."""
-    return context.ssh.client_key()[1] in probe.authorized
+    return context.ssh().client_key()[1] in probe.authorized
 
 
 def prepare_home(request: GoRequest, context: GoContext, host: Host) -> None:
     """Put on the computer what the container reads at each start: public keys, names, certificates. Two round trips."""
-    arguments = [request.name, context.ssh.client_key()[1], git_hosts(request, context), _git_identity(request)]
+    arguments = [request.name, context.ssh().client_key()[1], git_hosts(request, context), _git_identity(request)]
     host.script(script("home"), arguments, input=context.network.ca_bundle.encode(), timeout=30)
 
 
@@ -95,7 +90,7 @@ def publish(
         raise ContainerError(f"`{request.name}` runs and shows no host key", "run the same command with --rebuild")
     if isinstance(computer.endpoint, SshEndpoint):
         _publish_computer(context, computer, computer.endpoint)
-    alias = context.ssh.publish_environment(
+    alias = context.ssh().publish_environment(
         request.name,
         computer=computer.name,
         user=definition.runtime.user,
@@ -142,4 +137,4 @@ def _publish_computer(context: GoContext, computer: Computer, endpoint: SshEndpo
         home=settings.directories.home,
         config_file=context.config_file,
     )
-    context.ssh.publish_computer(computer.name, resolved, endpoint.host_keys)
+    context.ssh().publish_computer(computer.name, resolved, endpoint.host_keys)

@@ -136,7 +136,8 @@ def describe(request: BuildRequest, context: GoContext) -> Definition:
 
 def wanted_outputs(request: BuildRequest, digest: str) -> tuple[Output, ...]:
     """Everything that is to be made: the image under its own name where the person asked for nothing else."""
-    names = request.tags or (() if request.outputs else (image_reference(request.name, digest),))
+    own = "-".join((image_reference(request.name, digest), *(name.replace("/", "-") for name in request.platforms)))
+    names = request.tags or (() if request.outputs else (own,))
     return (*(Output("registry" if request.push else "engine", name) for name in names), *request.outputs)
 
 
@@ -158,6 +159,10 @@ def _walked(request: BuildRequest, context: GoContext) -> Iterator[_Place]:
     if request.computer != "local":
         check_early(request.repo, request.entry, access=not request.plain)
     with _host(request, context) as host:
+        if context.settings.text("cache.registry"):
+            from ez.env import share
+
+            share.tell(context, host.name, request.name)
         socket, engine = _engine(request, context, host)
         source = bring_source(request, context, host)
         definition, source = define(request, context, host, source, entered=not request.plain)
@@ -236,12 +241,10 @@ def _is_own(request: BuildRequest) -> bool:
 
 def _found(request: BuildRequest, place: _Place, outputs: tuple[Output, ...]) -> Image | None:
     """The image where the engine has all that is asked for already."""
-    from ez.build.engine import dialect, find_image
+    from ez.build.engine import find_image
 
     elsewhere = any(output.kind != "engine" or output.attributes for output in outputs)
     if request.rebuild or request.cache_to or request.platforms or request.timestamp is not None or elsewhere:
-        return None
-    if dialect(place.engine)[0] != "docker":
         return None
     images = [find_image(place.engine, output.target) for output in outputs]
     is_there = all(image is not None and image.digest == place.definition.digest for image in images)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from secrets import token_hex
 
 from ez.build.definition import Definition
 from ez.build.load import load
@@ -52,6 +52,6 @@ def remembered(cache: Path, entry: str) -> tuple[str, ...]:
 def remember(cache: Path, definition: Definition) -> None:
     """Keep the paths for `remembered`; they are only a guess that saves round trips."""
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = cache / f"{_INPUTS}.{token_hex(4)}.new"
+    draft = cache / f"{_INPUTS}.{os.urandom(4).hex()}.new"
     draft.write_text(json.dumps(list(definition.inputs)), "utf-8")
     draft.replace(cache / _INPUTS)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ez.build.frontends.inputs import Inputs
 from ez.build.load import load
-from ez.build.lockfile import NAME, Lock, lock_text, parse_lock
+from ez.build.lock import read_lock
+from ez.build.lockfile import NAME, Lock, lock_text
 from ez.build.locking import lock, outdated
 from ez.compute.ensure import ensure
 from ez.env.request import GoContext, Request
@@ -94,12 +96,7 @@ def _build(request: Request, context: GoContext) -> partial[Image]:
 
 
 def _read(directory: Path) -> Lock | None:
-    try:
-        return parse_lock((directory / NAME).read_text("utf-8", "replace"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise EzError(f"cannot be read: `{directory / NAME}`: {error.strerror}", f"ls -l {NAME}") from error
+    return read_lock(Inputs(directory))
 
 
 def _write(path: Path, text: str) -> None:
@@ -122,9 +119,9 @@ def _named(known: Lock) -> Iterator[str]:
 
 def _told(known: Lock) -> Iterator[str]:
     """Each entry with what it stands for."""
-    yield from (f"{one.reference} {one.digest}" for one in known.images)
+    yield from (f"{one.reference} {one.digest}".rstrip() for one in known.images)
     yield from (f"{one.url} {one.ref} {one.commit}" for one in known.git)
-    yield from (f"{one.url} {one.checksum}" for one in known.http)
+    yield from (f"{one.url} {one.checksum}".rstrip() for one in known.http)
     for one in known.python:
         where = f"({one.platform}, Python {one.version})"
         yield from (f"{package.partition(' --hash')[0]} {where}" for package in one.packages)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ez.build.order import Cache, Output
-from ez.build.secrets import Secret, SshAgent
 from ez.config import Settings
 from ez.events import Sink
 from ez.models import Computer, Network, RepoRef
-from ez.ssh.config import SshConfig
-from ez.ssh.host import Host
 from ez.state import State
+
+if TYPE_CHECKING:
+    from ez.build.order import Cache, Output
+    from ez.build.secrets import Secret, SshAgent
+    from ez.ssh.config import SshConfig
+    from ez.ssh.host import Host
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,15 @@ class BuildRequest(Request):
 
 @dataclass(frozen=True)
 class GoContext:
-    """What the line works with. `connect` opens a computer; `confirm` asks the person and raises when refused;
-    `config_file` is the OpenSSH configuration where it is not the default one. `detach` starts `ez` with arguments as
-    a process that outlives this one, None where that cannot be."""
+    """What the line works with. `ssh` gives the configuration that ez publishes; `connect` opens a computer; `confirm`
+    asks the person and raises when refused; `config_file` is the OpenSSH configuration where it is not the default
+    one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be."""
 
     settings: Settings
     network: Network
     state: State
     sink: Sink
-    ssh: SshConfig
+    ssh: Callable[[], SshConfig]
     config_file: Path | None
     connect: Callable[[Computer], Host]
     confirm: Callable[[str], None]

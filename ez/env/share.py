@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
-from ez.build.share import Shelf
 from ez.compute.ensure import ensure
 from ez.config import Settings
 from ez.env.lock import environment_lock
@@ -28,6 +26,9 @@ from ez.errors import BusyError, EzError
 from ez.events import Notice, null_sink
 from ez.models import Image
 from ez.ssh.host import Host
+
+if TYPE_CHECKING:
+    from ez.build.share import Shelf
 
 _MOST_ATTEMPTS = 3
 
@@ -103,7 +104,7 @@ def begin(
     if context.detach is None or context.settings.text("cache.export") == "off":
         return
     job = Job(
-        id=secrets.token_hex(8),
+        id=os.urandom(8).hex(),
         computer=host.name,
         environment=request.name,
         socket=socket,
@@ -231,15 +232,20 @@ def _read(path: Path) -> Job | None:
     """None where there is nothing that this version of ez can read."""
     try:
         data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    from ez.build.share import Shelf
+
+    try:
         fetched = None if data["fetched"] is None else tuple(data["fetched"])
         return Job(**{**data, "fetched": fetched, "shelf": Shelf(**data["shelf"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (TypeError, KeyError):
         return None
 
 
 def _write(path: Path, job: Job) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")
     with suppress(OSError):
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(job), file)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from secrets import token_hex
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,8 @@ from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.build.engines.discover import FoundEngine, find_engine
 from ez.build.order import Cache, Output
-from ez.build.secrets import Secret, SshAgent
-from ez.compute.facts import Facts, facts
-from ez.compute.prepare import Ready, prepare
 from ez.config import Settings
-from ez.env import access
 from ez.env.evaluate import evaluate, remember, remembered
-from ez.env.probe import Probe, parse_probe, script
 from ez.env.request import GoContext, Request
 from ez.env.source import Source, bring
 from ez.errors import EngineError, EzError, UsageError
@@ -30,6 +25,10 @@ from ez.ssh.host import Host
 
 if TYPE_CHECKING:
     from ez.build.record import Build
+    from ez.build.secrets import Secret, SshAgent
+    from ez.compute.facts import Facts
+    from ez.compute.prepare import Ready
+    from ez.env.probe import Probe
 
 _SIGN_OF_LIFE_SECONDS = 15
 _MAKING = ("run", "files", "merge", "diff")
@@ -52,11 +51,17 @@ def connect(computer: Computer, context: GoContext) -> Host:
 
 def look(host: Host, environment: str) -> tuple[Facts, Probe]:
     """The computer and the environment on it, in one round trip."""
+    from ez.compute.facts import facts
+    from ez.env.probe import parse_probe, script
+
     found = facts(host, script("probe"), [environment])
     return found, parse_probe(found.extra)
 
 
 def make_ready(request: Request, context: GoContext, host: Host) -> tuple[Ready, Probe]:
+    from ez.compute.prepare import prepare
+    from ez.env.probe import parse_probe, script
+
     with step(context.sink, "prepare", f"Prepare {host.name}") as report:
         found, _ = look(host, request.name)
         ready = prepare(
@@ -65,12 +70,17 @@ def make_ready(request: Request, context: GoContext, host: Host) -> tuple[Ready,
         report.detail = f"{ready.facts.os.name}, Docker {ready.engine}"
         report.skipped = not ready.changed
     if ready.changed and not host.is_local:
-        context.ssh.close_master(f"ez-{host.name}")
+        context.ssh().close_master(f"ez-{host.name}")
     return ready, parse_probe(ready.facts.extra)
 
 
 def bring_source(request: Request, context: GoContext, host: Host) -> Source:
-    cache = access.cache_directory(context.settings, host.name, request.name)
+    cache = cache_directory(context.settings, host.name, request.name)
+    known_hosts = ""
+    if request.repo.url is not None or not host.is_local:
+        from ez.env.access import git_hosts
+
+        known_hosts = git_hosts(request, context)
     with step(context.sink, "source", f"Bring {request.repo.url or request.repo.path}") as report:
         source = bring(
             host,
@@ -78,7 +88,7 @@ def bring_source(request: Request, context: GoContext, host: Host) -> Source:
             request.name,
             cache=cache,
             wanted=remembered(cache, request.entry),
-            known_hosts=access.git_hosts(request, context),
+            known_hosts=known_hosts,
             network=context.network,
             agent=request.agent,
             sink=context.sink,
@@ -93,7 +103,8 @@ def define(
     """`entered` for an image that can be entered by SSH even where the build file asks for a plain one."""
     with step(context.sink, "define", f"Evaluate {request.entry}") as report:
         definition, source = evaluate(host, source, request.name, request.entry, context.sink, access=entered)
-        remember(source.cache, definition)
+        if source.fetched is not None:
+            remember(source.cache, definition)
         report.detail = definition.digest.removeprefix("sha256:")[:12]
     for warning in definition.warnings:
         context.sink(Notice(warning, "warning"))
@@ -104,9 +115,14 @@ def image_reference(environment: str, digest: str) -> str:
     return f"ez/{environment}:{digest.removeprefix('sha256:')[:24]}"
 
 
+def cache_directory(settings: Settings, computer: str, environment: str) -> Path:
+    """What this computer keeps of an environment elsewhere; may be removed at any time."""
+    return settings.directories.cache / "environments" / f"{computer}.{environment}"
+
+
 def history_path(settings: Settings, computer: str, environment: str) -> Path:
     """What the last builds of an environment did; see `ez.build.record`."""
-    return access.cache_directory(settings, computer, environment) / "builds.json"
+    return cache_directory(settings, computer, environment) / "builds.json"
 
 
 def engine_here(settings: Settings) -> FoundEngine:
@@ -151,7 +167,7 @@ def build_image(
             agent_socket=settings.agent_socket if request.agent else None,
             agents=agents,
             secrets=secrets,
-            salt=token_hex(8) if request.rebuild else "",
+            salt=os.urandom(8).hex() if request.rebuild else "",
             docker_config=settings.docker_config,
             outputs=outputs,
             platforms=platforms,
@@ -184,7 +200,7 @@ def engine_of(host: Host, socket: str) -> Iterator[Address]:
     """The engine at `socket` of that computer. Where it is lost because the computer is, that is what is raised."""
     try:
         with host.unix_socket(socket) as path:
-            yield Address.unix(path)
+            yield Address.unix(path, "" if host.is_local else f"{host.name}:{socket}")
     except EngineError:
         if not host.is_local:
             host.run(["true"], timeout=_SIGN_OF_LIFE_SECONDS)
@@ -197,6 +213,8 @@ def engine_on(host: Host, settings: Settings) -> Iterator[Address]:
     if host.is_local:
         yield engine_here(settings).address
         return
+    from ez.compute.facts import facts
+
     socket = facts(host).engine.socket
     if not socket:
         raise EngineError(f"no Docker Engine on `{host.name}`", f"ez compute prepare {host.name}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ez.events import Sink, null_sink
 from ez.models import Endpoint, LocalEndpoint, SshEndpoint
 from ez.ssh.host import Host
-from ez.ssh.hostkeys import known_host_keys
 from ez.ssh.local import AGENT_VARIABLE, LocalHost
-from ez.ssh.resolve import Resolved, resolve
+
+if TYPE_CHECKING:
+    from ez.ssh.resolve import Resolved
 
 
 def open_host(
@@ -36,6 +38,7 @@ def open_host(
         return LocalHost(environment=local, home=home, sink=sink)
     from ez.ssh.link import open_link
     from ez.ssh.remote import SshHost
+    from ez.ssh.resolve import resolve
 
     resolved = resolve(endpoint, environment=environment, home=home, config_file=config_file)
     agent = _agent(resolved, agent_socket)
@@ -65,6 +68,7 @@ def scan_host_keys(
     Nothing proves that it is the right one: a person has to confirm its fingerprint. Raises HostUnreachableError.
     """
     from ez.ssh.link import read_host_key
+    from ez.ssh.resolve import resolve
 
     resolved = resolve(endpoint, environment=environment, home=home, config_file=config_file)
     return (read_host_key(resolved, environment=_with_agent(environment, agent_socket), timeout=timeout),)
@@ -78,6 +82,9 @@ def confirmed_host_keys(
     config_file: Path | None = None,
 ) -> tuple[str, ...]:
     """Keys of the host that the person confirmed before: those in the known_hosts files that OpenSSH would read."""
+    from ez.ssh.hostkeys import known_host_keys
+    from ez.ssh.resolve import resolve
+
     resolved = resolve(endpoint, environment=environment, home=home, config_file=config_file)
     return known_host_keys(resolved.key_name, 22, resolved.known_hosts, environment=environment)
 

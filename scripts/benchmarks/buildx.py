@@ -24,7 +24,7 @@ from scripts.benchmarks._person import EZ, Person, person
 from tests.testbed import Testbed
 from tests.testbed.docker import docker
 
-ROUNDS = 9
+ROUNDS = 7
 SOCKET = "/var/run/docker.sock"
 NAMES = ("ez-bench/ez", "ez-bench/buildx")
 PACKAGES = ("six", "idna", "certifi", "packaging", "attrs", "click", "tomli", "wheel", "pluggy", "iniconfig", "toolz")

@@ -1,4 +1,4 @@
-"""The reference pages, made from the commands and settings themselves. `tests/test_docs.py` keeps them up to date."""
+"""The reference pages, made from commands, settings and engine cases. `tests/test_docs.py` keeps them up to date."""
 
 import sys
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ import typer
 
 from ez.cli.app import make_app
 from ez.config import KEYS, PROJECT_FILE
-
-MADE = "<!-- Made by scripts/docs. Do not edit. -->\n"
+from scripts.lib.engines import engines_page
+from scripts.lib.markdown import MADE, table
 
 
 def pages() -> dict[str, str]:
     """File name -> Markdown."""
-    return {"commands.md": commands_page(), "settings.md": settings_page()}
+    return {"commands.md": commands_page(), "settings.md": settings_page(), "engines.md": engines_page()}
 
 
 def commands_page() -> str:
@@ -71,18 +71,6 @@ A flag wins over an environment variable, that over the repo's `{PROJECT_FILE}`,
 A repo's `{PROJECT_FILE}` may set the keys of `defaults` only.
 """
     return MADE + "\n".join([text, *table(("key", "variables", "default", "meaning"), rows, code=3)])
-
-
-def table(head: tuple[str, ...], rows: list[tuple[Any, ...]], code: int = 1) -> Iterator[str]:
-    """A Markdown table whose first `code` columns are literals; nothing where there are no rows."""
-    if not rows:
-        return
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        cells = [str(cell or "").replace("|", "\\|").replace("\n", " ") for cell in row]
-        yield f"| {' | '.join(f'`{cell}`' if index < code and cell else cell for index, cell in enumerate(cells))} |"
-    yield ""
 
 
 def main(folder: Path) -> None:

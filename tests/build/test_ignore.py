@@ -60,6 +60,14 @@ def test_an_ignore_file_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text("a")
     file.symlink_to("rules")
     assert ignored(tmp_path).hides("a")
+    (tmp_path / "rules").write_text("x[z-a]")
+    with pytest.raises(DefinitionError, match=r"not a pattern for file names: `x\[z-a\]`"):
+        ignored(tmp_path).hides("xa")
+
+
+def test_members_of_a_class_are_characters_alone() -> None:
+    patterns = Patterns([r"[\d&&\p]"])
+    assert [one for one in "d&p5a" if patterns.match(one)] == ["d", "&", "p"]
 
 
 @pytest.mark.parametrize("pattern", ["**/a" * 30 + "/b", "*a" * 30 + "b", "**/*a*a*a" * 8 + "/b", "[^b]*" * 20 + "b"])

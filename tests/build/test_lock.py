@@ -89,6 +89,9 @@ def test_the_file_says_all_and_reads_well(tmp_path: Path) -> None:
         ("", "of version `None`"),
         ("version = 2", "of version `2`"),
         ("version = 1\n[[apt]]", "unknown table `apt`"),
+        ("version = 1\nimage = 5", "`image` is no list of tables"),
+        (f"version = {'1' * 5000}", "not TOML"),
+        (f"version = {'[' * 5000}", "not TOML"),
         ('version = 1\n[[image]]\nreference = "x"\ndigest = "md5:1"', "its `digest` is `md5:1`"),
         ('version = 1\n[[git]]\nurl = "x"', "broken table `git`"),
         (lock_text(LOCK).replace("numpy==2.0 ", "-r /etc/passwd "), "is no package with its hash"),
@@ -214,7 +217,11 @@ def test_images_sources_and_downloads_on_an_engine(
 
     definition = define(made("debian:12"))
     found = relock(local, definition, agent_socket=agent.socket)
-    assert found.lock.images == (LockedImage("docker.io/library/debian:12", digest),)
+    assert found.lock.images == (
+        LockedImage(f"docker.io/{own}", ""),
+        LockedImage("docker.io/library/debian:12", digest),
+    )
+    apply(definition.state, parse_lock(lock_text(found.lock)), Inputs(tmp_path))
     assert found.lock.http == (LockedHttp(http.url, blob),)
     (repository,) = found.lock.git
     assert (repository.url, repository.ref) == (url, "")
@@ -224,6 +231,10 @@ def test_images_sources_and_downloads_on_an_engine(
     (tmp_path / "file").write_text("2")
     server.create("locked", tmp_path)
     assert relock(local, definition, found.lock, agent_socket=agent.socket) == found
+    digested = replace(found.lock, images=tuple(replace(one, digest=DIGEST) for one in found.lock.images))
+    builder = functools.partial(build, network=NETWORK, agent_socket=agent.socket)
+    with pytest.raises(BuildError, match="no registry gives the image that is locked"):
+        lock(definition, local.address, builder, previous=digested, upgrade=True)
     with pytest.raises(BuildError, match="nobody-has-this"):
         relock(local, define(made("ez-test/nobody-has-this:1")), found.lock, agent_socket=agent.socket)
 

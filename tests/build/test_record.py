@@ -1,5 +1,6 @@
 """What a build leaves behind, and that nothing can be read from it that should not be. See also test_explain.py."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,13 @@ def test_what_is_remembered_is_read_again(tmp_path: Path, outcome: str) -> None:
 def test_secrets_are_not_in_the_file(tmp_path: Path) -> None:
     remember(tmp_path / "history", DEFINITION, traced())
     assert "hunter2" not in (tmp_path / "history").read_text()
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "token" * 20_000, "token" + " " * 100_000, "x://" * 25_000])
+def test_no_text_takes_long_to_look_through(text: str) -> None:
+    started = time.monotonic()
+    assert Hasher(b"salt").masked(text) == text
+    assert time.monotonic() - started < 1
 
 
 def test_hashes_compare_within_a_history_and_nowhere_else(tmp_path: Path) -> None:

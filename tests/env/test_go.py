@@ -30,7 +30,7 @@ class Line:
             network=Network(),
             state=state,
             sink=self.events.append,
-            ssh=SshConfig(ssh / "config", ssh / "ez", environment={}),
+            ssh=lambda: SshConfig(ssh / "config", ssh / "ez", environment={}),
             config_file=None,
             connect=self._connect,
             confirm=lambda question: None,

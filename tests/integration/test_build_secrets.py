@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import subprocess
@@ -16,11 +17,12 @@ import pytest
 
 from tests.build.buildkit.fronted import Door, fronted
 from tests.build.buildkit.session.doors import server_tls
-from tests.integration.leaks import Canaries, Watch, in_files, in_image, on_engine
-from tests.integration.person import Done, Person
-from tests.integration.places import Place, commit, write_files
+from tests.integration.leaks import Canaries, Seen, Watch, in_files, in_image, on_engine
+from tests.integration.person import Person
+from tests.integration.places import PLAIN, Place, commit, write_files
 from tests.integration.private_index import PACKAGE, USER, Doors, standing
 from tests.testbed import GitServer, Testbed
+from tests.testbed.shell import run
 
 pytestmark = pytest.mark.engine
 
@@ -30,33 +32,27 @@ from ez.build import Git, Image, Secret
 secrets = [Secret("variable"), Secret("file"), Secret("command")]
 image = (
     Image("{registry}/library/debian:12")
-    .with_python("3.11")
-    .pip_install("{package}")
     .run("cd /run/secrets && cat variable file command | sha256sum >/mounted; : {salt}", secrets=secrets)
+    .run('printf %s "$http_proxy" | sha256sum >/proxy; : {salt}')
     .run('test -S "$SSH_AUTH_SOCK"; : {salt}', ssh=True)
     .copy_from(Git("{repo}", known_hosts={known_hosts!r}), "/", "/source")
 )
 """
-WITH_VARIABLE = """
-image = image.run('printf %s "$TOKEN" | sha256sum >/given; : {salt}', secrets=[Secret("variable", variable="TOKEN")])
+PACKAGES = 'image = image.with_python("3.11").run("echo {salt} >/salt").pip_install("{package}")\n'
+VARIABLE = """
+with_token = [Secret("variable", variable="TOKEN")]
+image = image.run('printf %s "$TOKEN" | sha256sum >/token; : {salt}', secrets=with_token)
 """
-GO = """\
-# syntax=v1
+"""Docker 20.10 knows no such secrets."""
 
-def build():
-    base(image="{registry}/library/ubuntu:22.04", dev=True)
-    run(commands=["test -n \\"$http_proxy\\" && test -s \\"$PIP_CONFIG_FILE\\"; : {salt}"])
-"""
 TELLING = """\
 from ez.build import Image, Secret
 
-image = Image("debian:12").run("cat /run/secrets/told | tee /told; : {salt}", secrets=[Secret("told")])
+image = Image("debian:12").run("cat /run/secrets/told | tee /told; : {told}", secrets=[Secret("told")])
 """
 ON_A_COMPUTER = "/var/lib/docker /var/lib/containerd /var/log /var/tmp /etc /home /root /run /tmp"
-HERE = (
-    "/var/lib/docker/buildkit /var/lib/docker/containers /var/lib/docker/image /var/lib/docker/tmp"
-    " $(find /var/lib/docker/overlay2 -maxdepth 1 -newerct @{since})"
-)
+HERE = "/var/lib/docker/buildkit /var/lib/docker/containers /var/lib/docker/image /var/lib/docker/tmp $(find {new})"
+NEW_LAYERS = "/var/lib/docker/overlay2 -maxdepth 1 -newerct @{since}"
 
 
 @pytest.fixture
@@ -105,17 +101,31 @@ def reached(door: Door, where: Place, authority: Path) -> Iterator[None]:
     where.computer.exec(f"rm -r {folder}")
 
 
-def settle(person: Person, doors: Doors, secrets: Canaries, registry: str) -> set[tuple[str, str]]:
-    """Write what the person keeps in files; gives (secret, path) of where it is."""
+@pytest.fixture
+def kept(person: Person, doors: Doors, secrets: Canaries, registry: str) -> set[tuple[str, str]]:
+    """What the person keeps in files of their own, as (secret, path): the one place where secrets may be."""
     login = base64.b64encode(f"{USER}:{secrets.values['registry']}".encode()).decode()
-    kept = {
+    files = {
         ".config/ez/config.toml": f'[network]\nhttp_proxy = "{doors.proxy}"\npip_index = "{doors.index}"\n',
         ".docker/config.json": json.dumps({"auths": {registry: {"auth": login}}}),
         "file": secrets.values["file"],
         "command": secrets.values["command"],
     }
-    write_files(person.home, kept)
-    return {(name, str(person.home / path)) for path, text in kept.items() for name in secrets.in_text(text)}
+    write_files(person.home, files)
+    return {(name, str(person.home / path)) for path, text in files.items() for name in secrets.found_in(text)}
+
+
+@pytest.fixture
+def folder(person: Person, registry: str, git_server: GitServer, where: Place, name: str) -> Iterator[Path]:
+    """A repo of this computer, whose image holds the same repo from the Git server."""
+    program = PROGRAM + (PACKAGES if where.computer is None else VARIABLE)
+    values = {"registry": registry, "repo": git_server.url(name), "known_hosts": git_server.known_hosts}
+    text = program.format(**values, package=PACKAGE, salt=uuid.uuid4().hex)
+    go = PLAIN + f'    run(commands=["test -n \\"$http_proxy\\"; : {name}"])\n'
+    folder = commit(write_files(person.home / "work" / name, {"build.py": text, "build.envd": go}))
+    git_server.create(name, folder)
+    yield folder
+    git_server.remove(name)
 
 
 def test_secrets_are_nowhere(
@@ -124,63 +134,97 @@ def test_secrets_are_nowhere(
     secrets: Canaries,
     doors: Doors,
     registry: str,
+    kept: set[tuple[str, str]],
+    folder: Path,
     git_server: GitServer,
     testbed: Testbed,
     name: str,
 ) -> None:
     began = time.time()
-    kept = settle(person, doors, secrets, registry)
-    folder = person.home / "work" / name
-    salt = uuid.uuid4().hex
-    repo = git_server.url(name)
-    program = PROGRAM if where.computer is None else PROGRAM + WITH_VARIABLE
-    text = program.format(
-        registry=registry, package=PACKAGE, repo=repo, known_hosts=git_server.known_hosts, salt=salt
-    )
-    commit(write_files(folder, {"build.py": text, "build.envd": GO.format(registry=registry, salt=salt)}))
-    git_server.create(name, folder)
-
     lent = (
         *("--secret", "id=variable,env=HIDDEN", "--secret", f"id=file,src={person.home}/file"),
         *("--secret", f"id=command,cmd=cat {person.home}/command", "--ssh", f"default={git_server.user_key}"),
     )
-    words = ("build", str(folder), "--from", "build.py", "--plain", "-c", where.name, *lent)
-    pushed = f"{registry}/ez-test/{name}"
-    shared = ("--cache-to", f"type=registry,ref={pushed}-cache,mode=max") if where.computer is not None else ()
+    image, pushed = f"ez-test/{name}:1", f"{registry}/ez-test/{name}"
+    outputs = ["-t", image, "-o", f"type=registry,name={pushed}:1"]
+    if where.computer is not None:
+        outputs += ["--cache-to", f"type=registry,ref={pushed}-cache,mode=max"]
+    words = ("build", str(folder), "--from", "build.py", "--plain", "-c", where.name, "-v", *lent, *outputs)
     with Watch(secrets, where) as watch:
-        t0 = time.time()
-        told = [person.ez(*words, "-t", f"{pushed}:1", "--push", *shared, "-v", HIDDEN=secrets.values["variable"])]
-        print("build", time.time() - t0); t0 = time.time()
-        told += [person.ez(*words, "--progress", "json", "--json", HIDDEN=secrets.values["variable"])]
-        print("build", time.time() - t0); t0 = time.time()
-        Path("/tmp/told.txt").write_text(told[0].stderr + "=====\n" + told[1].stderr + told[1].stdout)
+        told = [person.ez(*words, HIDDEN=secrets.values["variable"])]
         told += [person.ez("build", "explain", str(folder), "-c", where.name)]
         if where.computer is not None:
-            told += [person.ez("env", "go", repo, "-c", where.name, "--no-open", "-v", "--name", f"{name}-go")]
-        print("go", time.time() - t0); t0 = time.time()
-    print(watch.looks)
-    reference = told[1].json["reference"]
-    mounted = "".join(secrets.values[name] for name in ("variable", "file", "command"))
-    assert said(where, reference, "/mounted") == hashlib.sha256(mounted.encode()).hexdigest()
-    print(doors.served, len(doors.passed))
-    print(time.time() - t0); t0 = time.time()
-    for done in told:
-        print(secrets.in_text(done.stdout + done.stderr), done.command[:6])
-    print("seen", watch.seen)
-    print("files", in_files(secrets, [Path("/tmp")], began) - kept)
-    print(time.time() - t0); t0 = time.time()
-    folders = HERE.format(since=began) if where.computer is None else ON_A_COMPUTER
-    print("engine", on_engine(secrets, where, [folders], began))
-    print(time.time() - t0); t0 = time.time()
-    print("image", in_image(secrets, where, reference))
-    print(time.time() - t0); t0 = time.time()
-    volume = testbed.registry.container
-    volume = Place("local", None).root(f"docker volume inspect --format '{{{{.Mountpoint}}}}' {volume}").strip()
-    print("registry", in_files(secrets, [Path(volume)], began))
-    print(time.time() - t0); t0 = time.time()
-    assert 0
+            (person.home / ".config/ez/config.toml").write_text(f'[network]\nhttp_proxy = "{doors.proxy}"\n')
+            go = ("env", "go", git_server.url(name), "-c", where.name, "-e", f"{name}-go")
+            told += [person.ez(*go, "--no-open", "-v")]
+
+    Path("/tmp/told.txt").write_text("".join(done.stderr for done in told))
+    T=[time.time()-began]
+    used(where, image, secrets, doors)
+    assert {name for done in told for name in secrets.found_in(done.stdout + done.stderr)} == set()
+    assert [seen for seen in watch.seen if not may_be_seen(seen, where)] == []
+    assert in_files(secrets, Path("/tmp"), began) - kept == set()
+    T.append(time.time()-began)
+    assert on_engine(secrets, where, engine_folders(where, began), began) == set()
+    T.append(time.time()-began)
+    assert in_image(secrets, where, image) == set()
+    T.append(time.time()-began)
+    assert in_files(secrets, volume(testbed.registry.container), began) == set()
+    T.append(time.time()-began)
+    where.root(f"docker image rm --force {image}")
+    print(T)
 
 
-def said(where: Place, reference: str, path: str) -> str:
-    """The first word of a file of the image."""
-    return where.root(f"docker run --rm --network none --entrypoint cat {reference} {path}").split()[0]
+def used(where: Place, image: str, secrets: Canaries, doors: Doors) -> None:
+    """They all did what they are for."""
+    wanted = {
+        "/mounted": "".join(secrets.values[name] for name in ("variable", "file", "command")),
+        "/proxy": doors.proxy,
+        "/token": secrets.values["variable"],
+    }
+    if where.computer is None:
+        del wanted["/token"]
+        assert any(path.endswith(".whl") for path in doors.served)
+    shown = where.root(f"docker run --rm --network none --entrypoint cat {image} {' '.join(wanted)}")
+    assert shown.split()[::2] == [hashlib.sha256(text.encode()).hexdigest() for text in wanted.values()]
+
+
+def may_be_seen(seen: Seen, where: Place) -> bool:
+    """Only as variables, which a process tells its own user and root alone: one that the person has exported, in ez and
+    in what it starts here; and a proxy, on the computer, in Git that brings a repo and in what runs it."""
+    known = {("variable", "variables", "local"), ("proxy", "variables", where.name)}
+    return (seen.secret, seen.what, seen.where) in (known if where.computer is not None else {("variable", "variables", "local")})
+
+
+def engine_folders(where: Place, since: float) -> str:
+    return HERE.format(new=NEW_LAYERS.format(since=since)) if where.computer is None else ON_A_COMPUTER
+
+
+def volume(container: str) -> Path:
+    """Where the volume of that name is."""
+    return Path(run("docker", "volume", "inspect", "--format", "{{.Mountpoint}}", container).stdout.strip())
+
+
+def test_what_a_step_tells_is_found(place: Place, person: Person, name: str) -> None:
+    """The same search where a step writes its secret down, and a build file has it."""
+    began = time.time()
+    secrets = Canaries({"told": f"canary-told-{uuid.uuid4().hex}"})
+    program = {"build.py": TELLING.format(**secrets.values)}
+    folder = commit(write_files(person.home / "work" / name, program))
+    image = f"ez-test/{name}:1"
+    words = ("build", str(folder), "--from", "build.py", "--plain", "-c", place.name, "-t", image)
+    value = secrets.values["told"]
+    with Watch(secrets, place) as watch:
+        done = person.ez(*words, "--secret", "id=told,env=HIDDEN", HIDDEN=value)
+        packed = base64.b64encode(gzip.compress(f"{value}\n".encode())).decode()
+        for text in (value, packed):
+            place.root(f"sh -c 'sleep 0.5; :' {text}")
+    assert secrets.found_in(done.stderr) == {"told"}
+    assert {(seen.what, seen.where) for seen in watch.seen} >= {("arguments", place.name), ("variables", "local")}
+    assert any(packed in seen.command for seen in watch.seen)
+    assert {Path(path).suffix for _, path in in_files(secrets, person.home, began)} >= {".log"}
+    found = {path for _, path in on_engine(secrets, place, ON_A_COMPUTER, began)}
+    assert any(path.endswith("/told") for path in found), "the layer"
+    assert any("/blobs/" in path for path in found), "the engine's history"
+    assert in_image(secrets, place, image) == {"told"}
+    place.root(f"docker image rm --force {image}")

@@ -36,6 +36,7 @@ from ez.build.buildkit.surroundings import (
     OWN_SOURCES,
     BaseFiles,
     around_steps,
+    tells_passwords,
     wants_base_files,
 )
 from ez.build.buildkit.tally import Tally
@@ -100,7 +101,7 @@ class Builder:
         """Raises BuildError, StepError, EngineError, and CacheExportError where the image is there without a cache."""
         context = Path(self._order.definition.context)
         shared_key = hashlib.sha256(bytes(context.resolve())).hexdigest()
-        wanted = Wanted(self._export.exporter, self._caches.exports)
+        wanted = Wanted(self._export.exporter, self._caches.exports, unrecorded=tells_passwords(self._order.network))
         with FileSend([self._export.target]) as received:
             services = (*self._services(context), received)
             try:

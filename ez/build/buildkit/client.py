@@ -41,10 +41,14 @@ class Exporter:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to become of the result: what `exporter` makes of it, None for nothing, and caches to write."""
+    """What is to become of the result: what `exporter` makes of it, None for nothing, and caches to write.
+
+    An `unrecorded` build is not in the engine's history, which keeps definitions on the engine's disk as they are.
+    """
 
     exporter: Exporter | None = None
     caches: tuple[CacheEntry, ...] = ()
+    unrecorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class _Solve:
     def _request(self) -> Any:
         """The exporter in the fields of old servers and of new ones; `cache` is there because some crash without."""
         request = control.SolveRequest(ref=self._id, session=self._session.id, cache=control.CacheOptions())
+        request.internal = self._wanted.unrecorded
         if (exporter := self._wanted.exporter) is not None:
             request.exporter_deprecated = exporter.type
             request.exporter_attrs_deprecated.update(exporter.attributes)

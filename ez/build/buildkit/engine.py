@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ez.build.engines.address import Address
 from ez.errors import EngineError
 
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
 SECONDS_TO_ANSWER = 20.0
 
+_LARGEST_REPLY = 16 << 20
+_CHUNK = 1 << 16
 _START = "start it with `sudo systemctl start docker`"
 _SOCKET_ERRORS: dict[int, tuple[str, str]] = {
     errno.ENOENT: ("no Docker Engine", _START),
@@ -39,10 +44,16 @@ class NotHttpError(Exception):
 def ask(address: Address, path: str, method: str = "GET") -> tuple[int, Any]:
     """The HTTP status and the decoded JSON reply (None where it is no JSON).
 
-    Raises EngineError where no engine answers, NotHttpError where something else does.
+    In HTTP/1.0, where a reply ends with its connection, so that it takes no library to read. Raises EngineError where
+    no engine answers, NotHttpError where something else does.
     """
-    with exchange(address, path, method) as response:
-        return response.status, _decoded(response.read())
+    with _translated(address), connected(address, SECONDS_TO_ANSWER) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode("ascii"))
+        head, _, body = _reply(connection).partition(b"\r\n\r\n")
+    status = head[len("HTTP/1.x ") :][:3]
+    if not status.isdigit():
+        raise NotHttpError("a reply without a status")
+    return int(status), _decoded(body)
 
 
 @contextmanager
@@ -53,20 +64,41 @@ def exchange(
     headers: Mapping[str, str] = MappingProxyType({}),
     *,
     timeout: float = SECONDS_TO_ANSWER,
-) -> Iterator[http.client.HTTPResponse]:
-    """The answer as it comes, to be read in the block; `timeout` is in seconds, for each part of it. Raises as `ask`."""
-    connection = _Connection(address, timeout)
-    try:
-        connection.request(method, path, headers=headers)
-        yield connection.getresponse()
-    except (http.client.HTTPException, ConnectionResetError, BrokenPipeError) as error:
-        raise NotHttpError(str(error)) from error
-    except OSError as error:
-        if "NO_APPLICATION_PROTOCOL" in str(getattr(error, "reason", "")):  # TLS that is for HTTP/2 alone
+) -> Iterator[HTTPResponse]:
+    """The answer as it comes, to be read in the block; `timeout` (seconds) is for each part of it. Raises as `ask`."""
+    from http.client import HTTPConnection, HTTPException
+
+    with _translated(address), connected(address, timeout) as opened:
+        connection = HTTPConnection("docker", timeout=timeout)
+        connection.sock = opened
+        try:
+            connection.request(method, path, headers=headers)
+            yield connection.getresponse()
+        except HTTPException as error:
             raise NotHttpError(str(error)) from error
-        raise socket_error(address, error) from error
+        finally:
+            connection.close()
+
+
+@contextmanager
+def connected(address: Address, timeout: float) -> Iterator[socket.socket]:
+    """A connection to the engine, which waits for `timeout` seconds at most. Raises OSError, EngineError for keys."""
+    if address.path is not None:
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        opened.settimeout(timeout)
+    else:
+        opened = socket.create_connection((address.host, address.port), timeout)
+    try:
+        if address.path is not None:
+            opened.connect(str(address.path))
+        elif address.tls is not None:
+            from ez.build.buildkit.tls import client_context
+
+            context = client_context(address.tls, "http/1.1")
+            opened = context.wrap_socket(opened, server_hostname=address.host)
+        yield opened
     finally:
-        connection.close()
+        opened.close()
 
 
 def socket_error(address: Address, error: OSError) -> EngineError:
@@ -87,24 +119,29 @@ def socket_error(address: Address, error: OSError) -> EngineError:
     return EngineError(f"{summary}: `{address}`", hint)
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, address: Address, timeout: float) -> None:
-        super().__init__("docker", timeout=timeout)
-        self._address = address
+@contextmanager
+def _translated(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except (ConnectionResetError, BrokenPipeError) as error:
+        raise NotHttpError(str(error)) from error
+    except OSError as error:
+        if "NO_APPLICATION_PROTOCOL" in str(getattr(error, "reason", "")):  # TLS that is for HTTP/2 alone
+            raise NotHttpError(str(error)) from error
+        raise socket_error(address, error) from error
 
-    def connect(self) -> None:
-        address = self._address
-        if address.path is not None:
-            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(str(address.path))
-            return
-        self.sock = socket.create_connection((address.host, address.port), self.timeout)
-        if address.tls is not None:
-            from ez.build.buildkit.tls import client_context
 
-            context = client_context(address.tls, "http/1.1")
-            self.sock = context.wrap_socket(self.sock, server_hostname=address.host)
+def _reply(connection: socket.socket) -> bytes:
+    """All that comes. Raises NotHttpError as soon as it is nothing of HTTP/1, or too much; TimeoutError."""
+    until = time.monotonic() + SECONDS_TO_ANSWER
+    reply = bytearray()
+    while chunk := connection.recv(_CHUNK):
+        reply += chunk
+        if reply[:7] != b"HTTP/1."[: len(reply)] or len(reply) > _LARGEST_REPLY:
+            raise NotHttpError("no reply of HTTP/1")
+        if time.monotonic() > until:
+            raise TimeoutError
+    return bytes(reply)
 
 
 def _decoded(body: bytes) -> Any:

@@ -55,10 +55,21 @@ def plan_exports(
             exports.append(Export())
             continue
         plan = _on_graph_driver if graph_driver else _on_containerd
-        export = plan(output, reference, info)
+        export = plan(_replaceable(output), reference, info)
         exporter = _dated(export.exporter, timestamp, graph_driver) if export.exporter else None
         exports.append(replace(export, exporter=exporter))
     return tuple(exports)
+
+
+def _replaceable(output: Output) -> Output:
+    """A file appears whole, in the place of what has its name: so never in that of a device, a pipe or a link."""
+    is_file = output.kind in ("docker", "tar") or (output.kind == "oci" and ("tar", "false") not in output.attributes)
+    path = Path(output.target)
+    if not is_file or output.target == STREAM or not (path.exists() or path.is_symlink()):
+        return output
+    if path.exists() and not path.is_file():
+        raise UsageError(f"not a file to write to: `{path}`", "name a file with `dest=FILE`, or `-` for stdout")
+    return replace(output, target=str(path.resolve())) if path.is_symlink() else output
 
 
 def check_caches(cache_to: Sequence[Cache], info: EngineInfo) -> None:

@@ -21,6 +21,7 @@ from ez.events import Vertex
 LOST = (StreamTerminatedError, ProtocolError, ConnectionError)
 """What grpclib raises when the connection has gone."""
 
+_PUSH = re.compile(r"failed to push (\S+): (.*)", re.DOTALL)
 _EXIT_CODE = re.compile(r"exit code: (\d+)")
 _FOREIGN = re.compile(r"exec format error", re.IGNORECASE)
 _EMULATE = "install emulators on the computer: `docker run --privileged --rm tonistiigi/binfmt --install all`"
@@ -102,6 +103,14 @@ def image_failed(reference: str, image: ImageSource, error: GRPCError) -> BuildE
     return _image_failed(reference, image.note, str(error.message))
 
 
+def not_pushed(name: str, reason: str) -> BuildError:
+    """A registry did not take the image `name`."""
+    if any(word in reason.lower() for word in ("unauthorized", "denied", "forbidden", "no basic auth")):
+        hint = f"sign in with `docker login {registry_of(name)}`"
+        return BuildError(f"the registry does not let you push: `{name}` ({reason})", hint)
+    return BuildError(f"the image could not be pushed: `{name}` ({reason})", "run the same command again")
+
+
 class CacheExportError(BuildError):
     """All is made but a cache that was to be written, on an engine that ends a build for that."""
 
@@ -114,6 +123,8 @@ def build_failed(error: GRPCError, progress: Progress, states: Mapping[str, Made
         return CacheExportError(f"the cache could not be written: `{failed.error}`", "check the registry")
     if failed is not None and failed.digest in states:
         return _step_failed(failed, progress.last_lines(failed.digest), states[failed.digest])
+    if pushed := _PUSH.search(message):
+        return not_pushed(pushed[1], pushed[2])
     for pattern, kind, summary, hint in _WHOLE_BUILD:
         if re.search(pattern, message, re.IGNORECASE):
             return kind(f"{summary}: `{message}`", hint)

@@ -13,11 +13,13 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from ez.build.buildkit.engine import NotHttpError, ask, exchange
+from ez.build.buildkit.failures import not_pushed
 from ez.build.buildkit.session.credentials import Credentials
 from ez.build.engines.address import Address
 from ez.build.llb.reference import registry_of
@@ -38,7 +40,8 @@ def tag(engine: Address, image: str, name: str) -> None:
 
 def untag(engine: Address, name: str) -> None:
     """Take a name away; gone is fine. Layers that no other name holds go with it. Raises EngineError."""
-    ask(engine, f"/images/{_quoted(name)}?noprune=true", "DELETE")
+    with _said(engine, f"/images/{_quoted(name)}?noprune=true", "DELETE", {}) as response:
+        response.read(_LARGEST_LINE)
 
 
 def push(engine: Address, name: str, credentials: Credentials, sink: Sink) -> None:
@@ -54,12 +57,12 @@ def push(engine: Address, name: str, credentials: Credentials, sink: Sink) -> No
     sink(Vertex(digest, title, started=began))
     with _said(engine, path, "POST", headers) as response:
         if response.status != 200:
-            raise _not_pushed(name, _reason(response.read(_LARGEST_LINE)))
+            raise not_pushed(name, _reason(response.read(_LARGEST_LINE)))
         for line in _lines(response):
             if "error" in line:
                 sink(Vertex(digest, title, started=began, completed=time.time(), error=str(line["error"])))
-                raise _not_pushed(name, str(line["error"]))
-            if line.get("id") and line.get("progressDetail"):
+                raise not_pushed(name, str(line["error"]))
+            if line.get("id") and line.get("progressDetail") and isinstance(line["progressDetail"], dict):
                 sink(_progress(digest, line))
     sink(Vertex(digest, title, started=began, completed=time.time()))
 
@@ -91,10 +94,21 @@ def _copy(engine: Address, name: str, target: BinaryIO) -> None:
             raise EngineError(f"the engine does not give its image: `{name}` ({_reason(response.read(_LARGEST_LINE))})")
         while chunk := response.read(_CHUNK):
             target.write(chunk)
+        if response.length:
+            raise _broken_off(engine)
 
 
-def _said(engine: Address, path: str, method: str, headers: dict[str, str]) -> Any:
-    return exchange(engine, path, method, headers, timeout=_SECONDS_WITHOUT_A_WORD)
+@contextmanager
+def _said(engine: Address, path: str, method: str, headers: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
+    try:
+        with exchange(engine, path, method, headers, timeout=_SECONDS_WITHOUT_A_WORD) as response:
+            yield response
+    except NotHttpError as error:
+        raise _broken_off(engine) from error
+
+
+def _broken_off(engine: Address) -> EngineError:
+    return EngineError(f"the Docker Engine broke off its answer: `{engine}`", "run the same command again once it runs")
 
 
 def _expect(engine: Address, path: str, method: str, status: int, image: str) -> None:
@@ -129,17 +143,8 @@ def _lines(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
 
 def _progress(vertex: str, line: dict[str, Any]) -> VertexProgress:
     detail = line["progressDetail"]
-    current, total = (int(detail.get(key) or 0) for key in ("current", "total"))
+    current, total = (one if isinstance(one := detail.get(key), int) else 0 for key in ("current", "total"))
     return VertexProgress(vertex, f"pushing {line['id']}", current, total, done=bool(total) and current >= total)
-
-
-def _not_pushed(name: str, reason: str) -> BuildError:
-    registry = registry_of(name)
-    if any(word in reason.lower() for word in ("unauthorized", "denied", "forbidden", "no basic auth")):
-        return BuildError(
-            f"the registry does not let you push: `{name}` ({reason})", f"sign in with `docker login {registry}`"
-        )
-    return BuildError(f"the image could not be pushed: `{name}` ({reason})", "run the same command again")
 
 
 def _reason(body: bytes) -> str:

@@ -50,6 +50,11 @@ def wants_base_files(network: Network) -> bool:
     return any(name.startswith("apt.") for name, _ in network.mirrors)
 
 
+def tells_passwords(network: Network) -> bool:
+    """Whether definitions have a password in them: BuildKit's field for proxies is part of each step."""
+    return "@" in network.http_proxy + network.https_proxy
+
+
 def around_steps(network: Network, state: State, reference: str, base: BaseFiles) -> Around:
     """What surrounds the steps of `state` that grow from the image `reference`."""
     written = {path for current in walk(state) if isinstance(current, Files) for path in _written(current)}

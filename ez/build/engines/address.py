@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,13 +27,14 @@ class Tls:
 class Address:
     """Either `path`, a unix socket of this computer, or `host` and `port` with `tls`.
 
-    TLS may be missing only towards this computer itself, since whoever reaches an engine is root there.
+    `name` is what people are told, where `path` says nothing to them: the end of a tunnel. TLS may be missing only towards this computer itself, since whoever reaches an engine is root there.
     """
 
     path: Path | None = None
     host: str = ""
     port: int = 0
     tls: Tls | None = None
+    name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.path is None and self.tls is None and not _is_loopback(self.host):
@@ -44,8 +45,8 @@ class Address:
             )
 
     @classmethod
-    def unix(cls, path: Path | str) -> Address:
-        return cls(path=Path(path))
+    def unix(cls, path: Path | str, name: str = "") -> Address:
+        return cls(path=Path(path), name=name)
 
     @classmethod
     def parse(cls, text: str, tls: Tls | None = None, port: int = 0) -> Address:
@@ -64,7 +65,7 @@ class Address:
 
     def __str__(self) -> str:
         if self.path is not None:
-            return str(self.path)
+            return self.name or str(self.path)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}"
 

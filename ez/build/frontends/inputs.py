@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Collection, Iterable
 from functools import cached_property
@@ -140,7 +141,7 @@ class Inputs:
             found = [(_name(entry.path), *self._described(entry)) for entry in entries if not entry.is_directory]
         except OSError as error:
             message = f"cannot read a file that the build copies: `{error.filename}`"
-            raise DefinitionError(message, f"chmod -R u+rX '{error.filename}'") from error
+            raise DefinitionError(message, f"chmod -R u+rX {shlex.quote(str(error.filename))}") from error
         return tuple(sorted(found))
 
     @cached_property

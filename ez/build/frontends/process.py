@@ -74,7 +74,7 @@ def _listen(channel: int, output: int) -> Answer:
                 in_time = False
                 break
             _read(selector, printed, max(0.0, deadline - time.monotonic()))
-        while output in selector.get_map() and _read(selector, printed, 0):
+        while output in selector.get_map() and time.monotonic() < deadline and _read(selector, printed, 0):
             pass
     return Answer(bytes(content), printed.decode("utf-8", "replace"), in_time)
 

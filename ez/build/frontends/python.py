@@ -82,7 +82,7 @@ def _told(answer: Answer, file: str) -> dict[str, Any]:
         raise DefinitionError(message, "remove what it waits for", file=file)
     try:
         told = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
         last = "; ".join(_lines(answer)[-3:])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ez.env.source.carry import carry
-from ez.env.source.clone import Request, clone
 from ez.env.source.git import git, text
-from ez.env.source.snapshot import mirror, request
-from ez.env.source.wire import call
 from ez.errors import SourceError
 from ez.events import Sink, null_sink
 from ez.models import Checkout, Network, RepoRef
@@ -65,6 +62,10 @@ def bring(
         raise SourceError(f"a directory stays on its own branch, not: `{repo.ref}`", f"git switch {repo.ref}")
     if repo.url is None and host.is_local:
         return Source(_in_place(Path(repo.path or ".")), Path(repo.path or "."), None, env, cache)
+    from ez.env.source.carry import carry
+    from ez.env.source.clone import Request, clone
+    from ez.env.source.snapshot import mirror, request
+
     files = request(() if host.is_local else wanted)
     if repo.url is not None:
         asked = Request(repo.url, repo.ref, known_hosts, network or Network(), agent)
@@ -81,6 +82,9 @@ def fetch_more(host: Host, source: Source, paths: Sequence[str], *, sink: Sink =
     """The same source with `paths` there too, as far as the work tree has them."""
     if source.fetched is None:
         return source
+    from ez.env.source.snapshot import mirror, request
+    from ez.env.source.wire import call
+
     wanted = (*source.fetched, *paths)
     reply = call(host, "fetch", [source.env], request(wanted), sink)
     directory, fetched = mirror(host, source.env, reply, wanted, source.cache, sink)
@@ -89,6 +93,8 @@ def fetch_more(host: Host, source: Source, paths: Sequence[str], *, sink: Sink =
 
 def unsaved(host: Host, env: str, *, sink: Sink = null_sink) -> Unsaved:
     """What would be lost with the work tree of `env`. Raises SourceError where that cannot be told."""
+    from ez.env.source.wire import call
+
     reply = call(host, "unsaved", [env], {}, sink)
     return Unsaved(*(tuple(reply.values.get(key, "").splitlines()) for key in ("changes", "commits")))
 
@@ -97,6 +103,17 @@ def _in_place(path: Path) -> Checkout:
     """A directory of this computer as it is; it need not be a repo."""
     if not path.is_dir():
         raise SourceError(f"no such directory: `{path}`", "name a directory that exists")
-    branch = git(["symbolic-ref", "-q", "--short", "HEAD"], directory=path, check=False)
-    commit = git(["rev-parse", "-q", "--verify", "HEAD^{commit}"], directory=path, check=False)
-    return Checkout(str(path), text(commit.stdout).strip(), text(branch.stdout).strip(), "in place")
+    commit, branch = _head(path)
+    return Checkout(str(path), commit, branch, "in place")
+
+
+def _head(path: Path) -> tuple[str, str]:
+    """The commit and the branch of a work tree, empty for what it has not."""
+    if not any(os.path.lexists(above / ".git") for above in (path, *path.absolute().parents)):
+        return "", ""
+    told = git(["rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD"], directory=path, check=False)
+    if told.exit_code == 0:
+        commit, branch = text(told.stdout).splitlines()
+    else:
+        commit, branch = "", text(git(["symbolic-ref", "-q", "HEAD"], directory=path, check=False).stdout).strip()
+    return commit, branch.removeprefix("refs/heads/") if branch != "HEAD" else ""

@@ -4,18 +4,14 @@ import os
 import threading
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ez.build.engine import Address, EngineInfo, engine_info
 from ez.build.graph import CacheMount, CopyAction, Files, ImageSource, LocalSource, MkFileAction
-from ez.build.solve import build
 from ez.events import VertexLog
 from ez.models import Image, Network
-from tests.testbed import TestComputer
 
-from .conftest import BASE, Engine, Recorder, define, relayed, sh, upgraded
+from .conftest import BASE, Engine, Recorder, define, sh
 
 pytestmark = pytest.mark.engine
 
@@ -105,20 +101,3 @@ def test_lines_are_whole(local: Engine) -> None:
         "progress 2",
         "last",
     ]
-
-
-def test_a_standalone_buildkitd(ready: TestComputer, sockets: Any, tmp_path: Path) -> None:
-    """gRPC from the first byte and the session inside it; an engine's BuildKit behind an upgrade plays the part."""
-    target = sockets("ready", lambda: ready)
-    context = tmp_path / "context"
-    context.mkdir()
-    (context / "large").write_bytes(os.urandom(20 * 2**20))
-    for number in range(300):
-        (context / f"small-{number}").write_text(str(number))
-    with relayed(target, tmp_path / "buildkitd.sock", connect=upgraded) as (path, _):
-        assert engine_info(Address.unix(path)) == EngineInfo(kind="buildkit", direct=True)
-        reference = f"ez-test/{uuid.uuid4().hex}:latest"
-        build(define(copied(), context), Address.unix(path), reference)
-    docker = Engine("ready", target, made=[reference])
-    assert docker.read(Image(reference, "", ""), "/app/small-299") == "299"
-    docker.forget()

@@ -32,7 +32,8 @@ from ez.events import Vertex
 from ez.models import Network
 from tests.testbed import Agent, Testbed
 
-from .conftest import BASE, Engine, Recorder, define, sh
+from .conftest import BASE, SMALL, Engine, Recorder, define, sh
+from .matrix import feature
 
 pytestmark = pytest.mark.engine
 
@@ -48,6 +49,7 @@ CONFIG = ImageConfig(
 )
 
 
+@feature("image")
 def test_files_steps_and_configuration_arrive(every_engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "run.sh").write_text("#!/bin/sh\n")
@@ -70,37 +72,49 @@ def test_files_steps_and_configuration_arrive(every_engine: Engine, tmp_path: Pa
     assert every_engine.read(image, "/listing").splitlines() == [
         "app/kept/empty 644 5:6 ",
         "app/kept/link 777 5:6 run.sh",
-        "app/kept/run.sh 750 5:6 ",
+        "app/kept/run.sh 755 5:6 ",
         "made/file 640 7:0 ",
     ]
     (described,) = json.loads(every_engine.docker("image", "inspect", image.reference))
     config = described["Config"]
     assert described["Id"] == image.id
-    assert (described["Os"], described["Architecture"]) == ("linux", engine_info(every_engine.address).architecture)
+    engine = every_engine.docker_address
+    assert (described["Os"], described["Architecture"]) == ("linux", engine_info(engine).architecture)
     assert "GREETING=hello" in config["Env"]
     assert any(entry.startswith("PATH=/opt/bin:/") for entry in config["Env"])
     assert (config["User"], config["WorkingDir"]) == ("nobody", "/srv")
     assert (config["Entrypoint"], config["Cmd"]) == (["/bin/sh", "-c"], ["true"])
     assert config["Labels"].items() >= {"purpose": "test", "ez.digest": image.digest}.items()
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
-    assert find_image(every_engine.address, image.reference).digest == image.digest  # type: ignore[union-attr]
-    assert find_image(every_engine.address, "ez-test/never-built:1") is None
+    assert find_image(engine, image.reference).digest == image.digest  # type: ignore[union-attr]
+    assert find_image(engine, "ez-test/never-built:1") is None
     shown = {event.digest for event in sink.events if isinstance(event, Vertex)}
     assert shown >= set(marshal(BASE).states), "the engine goes by the digests computed here"
 
 
-def test_an_unchanged_build_gives_the_same_image(every_engine: Engine, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text(uuid.uuid4().hex)
-    state = sh(Files(BASE, (CopyAction(LocalSource("context"), "/", "/app"),)), "cat /app/file")
-    first, again = Recorder(), Recorder()
-    ids = {every_engine.build(define(state, tmp_path), sink=sink).id for sink in (first, again)}
-    assert len(ids) == 1
-    assert first.lines == [(tmp_path / "file").read_text()]
-    assert again.lines == []
+@feature("steps")
+def test_steps_are_known_and_counted(every_engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text(text := uuid.uuid4().hex)
+    below = sh(Files(SMALL, (CopyAction(LocalSource("context"), "/", "/app"),)), "cat /app/file")
+    above = sh(below, "echo more", line=3)
+    counts, lines, ids = [], [], []
+    for state, salt in ((below, ""), (below, ""), (above, ""), (above, "again")):
+        sink = Recorder()
+        image = every_engine.build(define(state, tmp_path), sink=sink, salt=salt)
+        counts.append((image.executed, image.cached))
+        lines.append(sink.lines)
+        ids.append(image.id)
+    assert lines == [[text], [], ["more"], [text, "more"]]
+    assert counts[0][0] - counts[1][0] == counts[1][1] - counts[0][1] > 0
+    assert counts[1][0] == 0
+    assert counts[2] == (1, counts[1][1])
+    assert ids[0] == ids[1]
 
 
-def test_a_failing_step_tells_its_line_its_last_lines_and_its_exit_code(every_engine: Engine) -> None:
-    failing = sh(sh(BASE, "true"), "exec 2>&1; seq 1 30; echo oh no >&2; exit 7", line=3, label="break it")
+@feature("positions")
+def test_a_failing_step_tells_its_line_its_last_lines_and_its_exit_code(every_engine: Engine, tmp_path: Path) -> None:
+    script = "exec 2>&1; i=0; while test $i != 30; do i=$((i + 1)); echo $i; done; echo oh no >&2; exit 7"
+    failing = sh(sh(SMALL, "true"), script, line=3, label="break it")
     with pytest.raises(StepError) as caught:
         every_engine.build(define(sh(failing, "true", line=4)))
     error = caught.value
@@ -109,15 +123,13 @@ def test_a_failing_step_tells_its_line_its_last_lines_and_its_exit_code(every_en
     assert error.log[-1] == "oh no"
     assert len(error.log) == 20
     assert error.hint == "look at line 3 of `build.envd`"
-
-
-def test_a_missing_file_is_an_error_at_its_line(every_engine: Engine, tmp_path: Path) -> None:
-    copied = Files(sh(BASE, "true"), (CopyAction(LocalSource("context"), "/no-such", "/x"),), note=BASE.note)
+    copied = Files(sh(SMALL, "true"), (CopyAction(LocalSource("context"), "/no-such", "/x"),), note=BASE.note)
     with pytest.raises(StepError, match="no-such") as caught:
         every_engine.build(define(copied, tmp_path))
     assert caught.value.line == 1
 
 
+@feature("secret")
 def test_secrets_and_network_settings_reach_steps_and_stay_in_none(every_engine: Engine) -> None:
     network = Network(
         http_proxy="http://user:canary-proxy@127.0.0.1:9",
@@ -152,6 +164,7 @@ def test_secrets_and_network_settings_reach_steps_and_stay_in_none(every_engine:
     assert b"canary" not in contents
 
 
+@feature("agent")
 def test_the_agent_lists_keys_and_does_nothing_else(every_engine: Engine, testbed: Testbed, agent: Agent) -> None:
     script = r"""
         use IO::Socket::UNIX;
@@ -166,9 +179,10 @@ def test_the_agent_lists_keys_and_does_nothing_else(every_engine: Engine, testbe
     assert sink.lines == ["remove all: 5", "keys: 2"]
 
 
+@feature("base")
 def test_an_image_that_only_this_engine_has_is_a_base(every_engine: Engine) -> None:
     config = ImageConfig(env=(("INHERITED", "yes"),))
-    below = every_engine.build(define(Files(BASE, (MkFileAction("/mark", b"x"),)), config=config))
+    below = every_engine.build(define(Files(SMALL, (MkFileAction("/mark", b"x"),)), config=config))
     sink = Recorder()
     above = sh(ImageSource(below.reference), f"echo $INHERITED; echo $PATH # {uuid.uuid4()}", path=("/first",))
     image = every_engine.build(define(above), sink=sink)

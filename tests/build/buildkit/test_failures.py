@@ -4,12 +4,8 @@ import base64
 import http.server
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -26,7 +22,6 @@ from ez.build.solve import build
 from ez.errors import BuildError, DefinitionError, EngineError, StepError
 from ez.events import Event
 from tests.testbed import Testbed
-from tests.testbed.shell import wait_until
 
 from .conftest import BASE, Engine, Recorder, define, forwarded, listening, relayed, sh
 
@@ -140,26 +135,6 @@ def test_something_else_at_the_socket(tmp_path: Path) -> None:
             build(define(BASE), Address.unix(path), "x")
 
 
-def test_a_connection_cut_in_the_middle(local: Engine, tmp_path: Path) -> None:
-    with relayed(local.socket, tmp_path / "d.sock") as (path, cut):
-
-        class Cutter(Recorder):
-            def __call__(self, event: Event) -> None:
-                super().__call__(event)
-                if "running" in self.lines:
-                    cut()
-
-        begun = time.monotonic()
-        with pytest.raises(EngineError, match="broke off"):
-            build(
-                define(sh(BASE, f"echo running; sleep 60; echo {uuid.uuid4()}")),
-                Address.unix(path),
-                "ez-test/cut:1",
-                sink=Cutter(),
-            )
-        assert time.monotonic() - begun < 20
-
-
 def test_an_engine_that_says_nothing_any_more(local: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_SECONDS_OF_SILENCE", 3.0)
     monkeypatch.setattr(client, "_SECONDS_TO_END", 0.5)
@@ -180,38 +155,6 @@ def test_an_engine_that_is_stopped_in_the_middle(testbed: Testbed, tmp_path: Pat
         with pytest.raises(EngineError):
             build(define(sh(BASE, "echo running; sleep 60")), Address.unix(path), "ez-test/stopped:1", sink=Stopper())
         stopping.join()
-
-
-def test_an_interrupted_build_leaves_nothing_running(local: Engine) -> None:
-    marker = f"86400.{uuid.uuid4().int % 10**9}"
-    program = f"""
-from tests.build.buildkit.conftest import BASE, define, sh
-from ez.build.engine import Address
-from ez.build.solve import build
-from ez.events import VertexLog
-def sink(event):
-    if isinstance(event, VertexLog): print(*event.lines, flush=True)
-engine = Address.unix({str(local.socket)!r})
-build(define(sh(BASE, "echo running; sleep {marker}")), engine, "ez-test/never:1", sink=sink)
-"""
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "running\n"
-        assert runs(marker)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
-    assert errors.strip().endswith("KeyboardInterrupt"), errors
-    wait_until(lambda: not runs(marker), "the step is gone", timeout=20)
-
-
-def runs(marker: str) -> bool:
-    """Whether a `sleep` with that argument runs on this computer, in whatever container."""
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if entry.read_bytes().split(b"\0")[:2] == [b"sleep", marker.encode()]:
-                return True
-    return False
 
 
 def hang_up_on_everybody(server: socket.socket) -> None:

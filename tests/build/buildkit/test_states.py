@@ -1,11 +1,17 @@
 """States that engines make in different ways, or not at all, and what then comes of them."""
 
+import gzip
 import hashlib
 import json
+import subprocess
+import tarfile
+import threading
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +38,14 @@ from ez.build.graph import (
     SymlinkAction,
 )
 from ez.build.llb.lower import lower
-from ez.errors import DefinitionError, EngineError, StepError
-from ez.events import Vertex
+from ez.build.order import Output
+from ez.errors import DefinitionError, StepError
 from tests.testbed import Agent, Testbed
 from tests.testbed.keys import ensure_key, known_hosts_lines, public_half
 from tests.testbed.shell import run
 
-from .conftest import BASE, Engine, Recorder, define, sh
+from .conftest import BASE, SMALL, Engine, define, sh
+from .matrix import capabilities_of, feature
 
 pytestmark = pytest.mark.engine
 
@@ -102,22 +109,21 @@ find . -type f -printf '%P\0' | xargs -0r sha256sum -z -- >> /files
 """
 
 
-def sum_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @pytest.fixture(scope="module")
-def merged(testbed: Any, sockets: Callable[..., Path], request: pytest.FixtureRequest) -> Iterator[dict[str, Found]]:
-    """The files of `branches` as an engine gives them that can merge."""
-    engine = Engine("ready", sockets("ready", lambda: request.getfixturevalue("ready")))
-    assert engine_capabilities(engine.address) >= MERGES
-    yield files_of(engine, branches())
+def merged(
+    testbed: Testbed, sockets: Callable[..., Path], request: pytest.FixtureRequest
+) -> Iterator[dict[str, Found]]:
+    """The files of `branches` as an engine gives them that can merge and does without."""
+    engine = Engine("ready_28", sockets("ready_28", lambda: request.getfixturevalue("ready_28")))
+    capabilities = engine_capabilities(engine.address)
+    assert capabilities >= MERGES
+    yield files_of(engine, lower(branches(), capabilities - MERGES))
     engine.forget()
 
 
+@feature("merge")
 def test_branches_give_the_same_files_on_every_engine(every_engine: Engine, merged: dict[str, Found]) -> None:
-    """Those that can merge do without it here."""
-    found = files_of(every_engine, lower(branches(), engine_capabilities(every_engine.address) - MERGES))
+    found = files_of(every_engine, branches())
     assert {path: (merged.get(path), file) for path, file in found.items() if merged.get(path) != file} == {}
     assert sorted(found.keys() ^ merged.keys()) == []
     assert (found["opt/a/f"].mode, found["opt/a/f"].owner) == (0o4755, "5:6")
@@ -125,38 +131,42 @@ def test_branches_give_the_same_files_on_every_engine(every_engine: Engine, merg
     assert "opt/gone" not in found
 
 
-def test_a_branch_that_nothing_stands_in_for_is_refused_where_it_is(every_engine: Engine) -> None:
+HERE = Note(position=Position("build.envd", 4))
+
+
+def made(engine: Engine, state: State, folder: Path, **options: Any) -> set[str]:
+    """The paths of files that the build leaves."""
+    engine.build(define(state), outputs=(Output("local", str(folder)),), **options)
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+
+
+@feature("strange-branch")
+def test_a_branch_that_nothing_stands_in_for(every_engine: Engine, tmp_path: Path) -> None:
     """Its lower state is not in what it is merged with, and it names no paths."""
-    other = Files(BASE, (MkFileAction("/other", b""),))
-    branch = Diff(other, sh(other, "echo x > /x"))
-    state = Merge((BASE, branch), note=Note("join", Position("build.envd", 3)))
-    if engine_capabilities(every_engine.address) >= MERGES:
-        assert every_engine.read(every_engine.build(define(state)), "/x") == "x\n"
-        return
-    sink = Recorder()
-    with pytest.raises(EngineError, match=r"lacks `diffop`, `mergeop`.*asked for at `build.envd:3`") as caught:
-        every_engine.build(define(state), sink=sink)
-    assert caught.value.hint == "name the `paths` that the branch changes"
-    assert not [event for event in sink.events if isinstance(event, Vertex) and "echo x" in event.name]
+    other = Files(SMALL, (MkFileAction("/other", b""),))
+    branch = Diff(other, sh(other, "echo x > /x", line=3))
+    start = Files(Scratch(), (MkFileAction("/start", b""),))
+    assert made(every_engine, Merge((start, branch), note=HERE), tmp_path) == {"start", "x"}
 
 
-def test_what_an_engine_has_not_is_refused_where_it_is(every_engine: Engine) -> None:
-    capabilities = engine_capabilities(every_engine.address)
-    note = Note(position=Position("build.envd", 4))
-    copied = CopyAction(BASE, "/etc", "/kept", include=("os-*",), exclude=("os-none",))
-    variable = sh(BASE, 'test "$TOKEN" = s3cret; touch /done', line=4, mounts=(SecretVariable("TOKEN", "token"),))
-    wanted: tuple[tuple[str, State, str, str], ...] = (
-        ("file.copy.includeexcludepatterns", Files(Scratch(), (copied,), note), "copy the whole", "kept/os-release"),
-        ("file.symlink.create", Files(Scratch(), (SymlinkAction("text", "/link"),), note), "`ln -s`", "link"),
-        ("exec.secretenv", Files(Scratch(), (CopyAction(variable, "/done", "/"),)), "secret as a file", "done"),
-    )
-    for capability, state, hint, path in wanted:
-        if capability in capabilities:
-            assert path in files_of(every_engine, state, secrets={"token": b"s3cret"})
-            continue
-        with pytest.raises(EngineError, match=rf"lacks `{capability}`.*`build.envd:4`") as caught:
-            every_engine.build(define(state), secrets={"token": b"s3cret"})
-        assert hint in (caught.value.hint or "")
+@feature("copy-patterns")
+def test_patterns_of_a_copy(every_engine: Engine, tmp_path: Path) -> None:
+    copied = CopyAction(BASE, "/etc", "/kept", include=("os-*", "passwd*"), exclude=("*-",))
+    found = made(every_engine, Files(Scratch(), (copied,), HERE), tmp_path)
+    assert found == {"kept/os-release", "kept/passwd"}
+
+
+@feature("symlink")
+def test_a_symbolic_link(every_engine: Engine, tmp_path: Path) -> None:
+    made(every_engine, Files(Scratch(), (SymlinkAction("text", "/link"),), HERE), tmp_path)
+    assert (tmp_path / "link").readlink() == Path("text")
+
+
+@feature("secret-variable")
+def test_a_secret_as_a_variable(every_engine: Engine, tmp_path: Path) -> None:
+    step = sh(SMALL, f'test "$TOKEN" = s3cret >/done # {uuid.uuid4()}', line=4, mounts=(SecretVariable("TOKEN", "t"),))
+    state = Files(Scratch(), (CopyAction(step, "/done", "/"),))
+    assert made(every_engine, state, tmp_path, secrets={"t": b"s3cret"}) == {"done"}
 
 
 @pytest.fixture
@@ -186,31 +196,84 @@ def repository(testbed: Testbed, tmp_path: Path) -> Iterator[tuple[str, str]]:
     testbed.git_server.remove(name)
 
 
-def test_repositories_over_ssh(
-    every_engine: Engine, testbed: Testbed, agent: Agent, repository: tuple[str, str]
+@feature("git")
+def test_repositories(
+    every_engine: Engine, testbed: Testbed, agent: Agent, repository: tuple[str, str], tmp_path: Path
 ) -> None:
     name, first = repository
     server = testbed.git_server
-    url, short = server.url(name), f"git@{server.host}:/srv/git/{name}.git"
-    note = Note(position=Position("build.envd", 2))
-    pinned = GitSource(short, commit=first, known_hosts=server.known_hosts, keep_git_directory=True, note=note)
-    moved = replace(pinned, ref="main")
-    if "source.git.checksum" in engine_capabilities(every_engine.address):
+    short = f"git@{server.host}:/srv/git/{name}.git"
+    with served_over_http(tmp_path / "source", testbed.world.address(1)) as url:
+        copies = (
+            CopyAction(GitSource(server.url(name), known_hosts=server.known_hosts), "/", "/whole"),
+            CopyAction(GitSource(url, "feature/#1"), "/", "/web"),
+            CopyAction(GitSource(short, first, known_hosts=server.known_hosts, keep_git_directory=True), "/", "/old"),
+        )
+        made(every_engine, Files(Scratch(), copies), tmp_path / "out", agent_socket=agent.socket)
+    contents = [(tmp_path / "out" / copy / "read.me").read_text() for copy in ("whole", "web", "old")]
+    assert contents == ["second", "first", "first"]
+    assert [(tmp_path / "out" / copy / ".git").exists() for copy in ("whole", "old")] == [False, True]
+
+
+@feature("git-subdirectory")
+def test_a_subdirectory_of_a_repository(
+    every_engine: Engine, testbed: Testbed, agent: Agent, repository: tuple[str, str], tmp_path: Path
+) -> None:
+    server, out = testbed.git_server, tmp_path / "out"
+    url = f"git@{server.host}:/srv/git/{repository[0]}.git"
+    source = GitSource(url, "feature/#1", "docs/deep", known_hosts=server.known_hosts)
+    assert made(every_engine, source, out, agent_socket=agent.socket) == {"page", "run"}
+    assert (out / "run").stat().st_mode & 0o777 == 0o755
+
+
+@feature("git-commit")
+def test_a_branch_held_to_a_commit(
+    every_engine: Engine, testbed: Testbed, agent: Agent, repository: tuple[str, str], tmp_path: Path
+) -> None:
+    """It has moved on: who checks says so, and who fetches the commit itself still has it."""
+    name, first = repository
+    server = testbed.git_server
+    url = f"git@{server.host}:/srv/git/{name}.git"
+    moved = GitSource(url, "main", commit=first, known_hosts=server.known_hosts, note=HERE)
+    if "source.git.checksum" in capabilities_of(every_engine):
         with pytest.raises(StepError, match="checksum") as caught:
             every_engine.build(define(moved), agent_socket=agent.socket)
-        assert caught.value.line == 2
+        assert caught.value.line == 4
         moved = replace(moved, ref=first)
-    copies = (
-        CopyAction(GitSource(url, known_hosts=server.known_hosts), "/", "/whole"),
-        CopyAction(GitSource(short, "feature/#1", "docs/deep", known_hosts=server.known_hosts), "/", "/part"),
-        CopyAction(moved, "/", "/old"),
-    )
-    found = files_of(every_engine, Files(Scratch(), copies), agent_socket=agent.socket)
-    assert found["whole/read.me"].contents == sum_of("second")
-    assert found["old/read.me"].contents == sum_of("first")
-    assert sorted(path for path in found if path.startswith("part")) == ["part", "part/page", "part/run"]
-    assert (found["part/run"].mode, found["part/run"].owner) == (0o755, "0:0")
-    assert ("old/.git" in found, "whole/.git" in found) == (True, False)
+    made(every_engine, moved, tmp_path / "out", agent_socket=agent.socket)
+    assert (tmp_path / "out" / "read.me").read_text() == "first"
+
+
+@contextmanager
+def served_over_http(repository: Path, host: str) -> Iterator[str]:
+    """A repository at an address that every engine reaches; see git's gitprotocol-http(5)."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer("advertisement", b"001e# service=git-upload-pack\n0000" + self.packed("--advertise-refs"))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer("result", self.packed(body=gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body))
+
+        def packed(self, *options: str, body: bytes = b"") -> bytes:
+            command = ["git", "upload-pack", "--stateless-rpc", *options, str(repository)]
+            return subprocess.run(command, input=body, capture_output=True, timeout=20, check=True).stdout
+
+        def answer(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((host, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{host}:{server.server_address[1]}/repository.git"
+        server.shutdown()
 
 
 def test_a_git_server_has_to_be_known(
@@ -228,15 +291,21 @@ def test_a_git_server_has_to_be_known(
     assert caught.value.line == 3
 
 
-def test_a_file_over_http(every_engine: Engine, testbed: Testbed) -> None:
+@feature("http")
+def test_a_file_over_http(every_engine: Engine, testbed: Testbed, tmp_path: Path) -> None:
     """The registry is a web server, too."""
     served = f"http://{testbed.registry.address}/v2/library/debian"
     accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
     with urllib.request.urlopen(urllib.request.Request(f"{served}/manifests/12", headers=accept), timeout=20) as reply:
         digest = json.load(reply)["config"]["digest"]
     source = HttpSource(f"{served}/blobs/{digest}", "config.json", digest, mode=0o640, uid=3, gid=4)
-    found = files_of(every_engine, source)
-    assert found == {"config.json": Found("f", 0o640, "3:4", "", digest.removeprefix("sha256:"))}
+    every_engine.build(define(source), outputs=(Output("tar", str(tmp_path / "tar")),))
+    with tarfile.open(tmp_path / "tar") as archive:
+        (file,) = archive.getmembers()
+        assert (file.name, file.mode & 0o7777, file.uid, file.gid) == ("config.json", 0o640, 3, 4)
+        content = archive.extractfile(file)
+        assert content is not None
+        assert f"sha256:{hashlib.sha256(content.read()).hexdigest()}" == digest
     wrong = replace(source, checksum=f"sha256:{'0' * 64}", note=Note(position=Position("build.envd", 2)))
     with pytest.raises(StepError, match="digest mismatch") as caught:
         every_engine.build(define(wrong))

@@ -8,7 +8,11 @@ nothing outside the directory is written, read or linked to.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import select
+import stat
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +30,7 @@ from ez.build.buildkit.session.files import DATA, ERROR, FINISH, REQUEST, STAT
 from ez.errors import BuildError
 
 _PACKETS_AT_ONCE = 64
+_MILLISECONDS_OF_PATIENCE = 200
 _HALF_WAY = "the engine ended the export half-way"
 
 
@@ -125,15 +130,38 @@ def _words(error: OSError | ValueError) -> str:
 
 
 async def _write(stream: Any, file: BinaryIO) -> None:
-    async for message in stream:
-        await asyncio.to_thread(_write_all, file, control.BytesMessage.FromString(message).data)
+    over = threading.Event()
+    try:
+        async for message in stream:
+            await asyncio.to_thread(_write_all, file, control.BytesMessage.FromString(message).data, over)
+    finally:
+        over.set()
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    """An unbuffered file may take less than it is given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+def _write_all(file: BinaryIO, data: bytes, over: threading.Event) -> None:
+    """An unbuffered file may take less than it is given; a pipe is given what it has room for, until all is `over`."""
+    rest, room = memoryview(data), _room(file)
+    while rest and not over.is_set():
+        if room is None:
+            rest = rest[file.write(rest) :]
+        elif room.poll(_MILLISECONDS_OF_PATIENCE):
+            file.write(rest[: select.PIPE_BUF])
+            file.flush()
+            rest = rest[select.PIPE_BUF :]
+
+
+def _room(file: BinaryIO) -> select.poll | None:
+    """Tells when a pipe or a socket can take more; None for what never makes a writer wait."""
+    try:
+        descriptor = file.fileno()
+    except (OSError, AttributeError):
+        return None
+    kind = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        return None
+    room = select.poll()
+    room.register(descriptor, select.POLLOUT)
+    return room
 
 
 class _Tree:

@@ -22,7 +22,7 @@ from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 
 from ez.build.buildkit.messages import fsutil
-from ez.build.buildkit.session.modes import go_mode
+from ez.build.buildkit.session.modes import git_mode, go_mode
 from ez.build.ignore import Patterns, ignored
 from ez.build.tree import Entry, open_below, walk
 from ez.errors import DefinitionError
@@ -194,10 +194,10 @@ def _first_name(entry: Entry, paths: dict[tuple[int, int], str]) -> str:
 
 
 def _stat(entry: Entry, first: str) -> Any:
-    """Owned by root whoever sends it, so that everybody's files give the same cache keys."""
+    """Owned by root and with the modes that Git knows, so that everybody's files give the same cache keys."""
     return fsutil.Stat(
         path=_utf8(entry.path),
-        mode=go_mode(entry.status.st_mode),
+        mode=go_mode(git_mode(entry.status.st_mode)),
         size=entry.status.st_size if entry.is_file else 0,
         mod_time=entry.status.st_mtime_ns,
         linkname=_utf8(entry.link or first),

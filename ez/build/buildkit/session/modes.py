@@ -22,6 +22,13 @@ def go_mode(mode: int) -> int:
     return mode & 0o777 | _TYPES[stat.S_IFMT(mode)] | sum(go_bit for bit, go_bit in _BITS if mode & bit)
 
 
+def git_mode(mode: int) -> int:
+    """`st_mode` as a clone of it has it anywhere: 0755 for directories and programs, 0644 for other files."""
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        return mode
+    return stat.S_IFMT(mode) | (0o755 if stat.S_ISDIR(mode) or mode & 0o111 else 0o644)
+
+
 def unix_mode(mode: int) -> int:
     """Go's mode as `st_mode`; raises ValueError for a type that files here do not have."""
     for kind, bits in _TYPES.items():

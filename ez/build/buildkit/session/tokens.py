@@ -29,6 +29,7 @@ from ez.models import Network
 _CLIENT = "ez"
 _SECONDS = 10.0
 _LONGEST_REPLY = 1 << 20
+_LONGEST_LIFE = 365 * 86400
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _NO_OAUTH = (401, 404, 405)
 """What token servers without the OAuth2 variant answer to it."""
@@ -157,8 +158,8 @@ def _token(challenge: Challenge, status: int, body: bytes) -> Token:
     try:
         reply = json.loads(body)
         value = reply.get("access_token") or reply["token"]
-        seconds = int(reply.get("expires_in") or 60)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        seconds = min(int(reply.get("expires_in") or 60), _LONGEST_LIFE)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise Refused(f"`{server}` gives no token: its answer is none") from None
     return Token(str(value), _seconds_since_1970(reply.get("issued_at")), seconds)
 
@@ -166,7 +167,7 @@ def _token(challenge: Challenge, status: int, body: bytes) -> Token:
 def _seconds_since_1970(text: Any) -> int:
     try:
         return int(datetime.fromisoformat(str(text)).timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 

@@ -41,7 +41,7 @@ SETTINGS
 # A name for the sources that are configured.
 apt_sources() {
     eval "$(apt-config -c "$apt_settings" shell file Dir::Etc::SourceList/f parts Dir::Etc::SourceParts/d)"
-    { cat "$file" "$parts"/*.list "$parts"/*.sources 2>/dev/null; dpkg --print-foreign-architectures; } | sha256sum
+    { cat "$file" "$parts"/*.list "$parts"/*.sources 2>/dev/null || true; dpkg --print-foreign-architectures; } | sha256sum
 }
 
 # Lists that another step read within the hour will do.

@@ -3,10 +3,7 @@
 import asyncio
 import json
 import os
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,9 @@ from ez.build.buildkit.session.auth import Auth
 from ez.build.buildkit.session.credentials import find_credentials
 from ez.build.graph import ImageSource
 from ez.models import Network
-from tests.testbed import Testbed, TestComputer
+from tests.testbed import Testbed
 
-from ..conftest import Engine
+from ..conftest import Engine, reaching
 from .doors import IDENTITY, PASSWORD, USER, Door, standing
 from .solving import solved
 
@@ -67,26 +64,6 @@ class Watched(Auth):
         return watched
 
 
-@contextmanager
-def reaching(engine: Engine, request: pytest.FixtureRequest, door: Door) -> Iterator[None]:
-    """Have the engine's computer reach the door at the address that it has on this one, and trust it."""
-    if engine.name == "local":
-        yield
-        return
-    computer: TestComputer = request.getfixturevalue(engine.name)
-    folder = f"/etc/docker/certs.d/{door.address}"
-    computer.exec(f"mkdir -p {folder} && cat >{folder}/ca.crt", stdin=door.authority)
-    *options, destination = computer.ssh_command()
-    forward = ["-o", "ExitOnForwardFailure=yes", "-R", f"{door.address}:{door.address}"]
-    command = [*options, *forward, destination, "echo there; cat"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"there\n"
-        yield
-        process.kill()
-    computer.exec(f"rm -r {folder}")
-
-
 def docker_config(folder: Path, host: str, **entry: str) -> Path:
     config = folder / "config.json"
     config.write_text(json.dumps({"auths": {host: entry}}))
@@ -104,7 +81,10 @@ def test_an_engine_gets_tokens_and_never_the_password(
     every_engine: Engine, testbed: Testbed, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     keys = None if every_engine.name == "local" else tmp_path
-    with standing(Door(testbed.registry.host_address), keys) as door, reaching(every_engine, request, door):
+    with (
+        standing(Door(testbed.registry.host_address), keys) as door,
+        reaching(every_engine, request, door.address, door.authority),
+    ):
         config = docker_config(tmp_path, door.address, username=USER, password=PASSWORD)
         said = pull(every_engine, door, config, network=Network(ca_bundle=door.authority)).said
         assert {method for method, _ in said} >= {"GetTokenAuthority", "FetchToken"}

@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import tarfile
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 from grpclib.exceptions import GRPCError
 from multidict import MultiDict
 
-from ez.build.buildkit.messages import fsutil
+from ez.build.buildkit.messages import control, fsutil
 from ez.build.buildkit.session.export import FileSend, Target, ToDirectory, ToFile, ToStream
 from ez.build.buildkit.session.files import DATA, ERROR, FINISH, REQUEST, STAT, Files
+from ez.build.buildkit.session.modes import git_mode
 from ez.build.graph import LocalSource
 from ez.errors import BuildError
 
@@ -40,7 +42,7 @@ def facts(root: Path) -> dict[str, tuple[str, int, bytes | str]]:
         if stat.S_ISREG(status.st_mode):
             content = path.read_bytes()
         kind = stat.filemode(status.st_mode)[0]
-        found[path.relative_to(root).as_posix()] = (kind, stat.S_IMODE(status.st_mode) & 0o1777, content)
+        found[path.relative_to(root).as_posix()] = (kind, stat.S_IMODE(git_mode(status.st_mode)) & 0o1777, content)
     return found
 
 
@@ -73,6 +75,25 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(local: Engine, tree: Path, tmp
     export(local, tree, ToFile(out), "tar")
     assert [path.name for path in out.parent.iterdir()] == ["out.tar"]
     assert tarfile.open(out).getnames() == tarfile.open(fileobj=io.BytesIO(stream.getvalue())).getnames()  # noqa: SIM115
+
+
+def test_a_reader_that_stops_reading_keeps_nobody_from_ending() -> None:
+    """A thread that waits in a write could not be ended."""
+    reader, writer = os.pipe()
+
+    class Large(Stream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield control.BytesMessage(data=bytes(1 << 20)).SerializeToString()
+
+    async def cancelled() -> None:
+        with os.fdopen(reader), os.fdopen(writer, "wb") as pipe:
+            (handler,) = FileSend([ToStream(pipe)]).methods().values()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(handler.func(Large([])), 0.5)
+
+    started = time.monotonic()
+    asyncio.run(cancelled())
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.engine

@@ -17,6 +17,7 @@ from ez.build import tree
 from ez.build.buildkit.session import files
 from ez.build.buildkit.session.export import FileSend, ToFile
 from ez.build.buildkit.session.files import Files
+from ez.build.buildkit.session.modes import git_mode
 from ez.build.graph import BindMount, CopyAction, LocalSource, Note, Position
 from ez.build.graph import Files as FilesState
 from ez.errors import StepError
@@ -46,7 +47,7 @@ def test_every_kind_of_file_arrives(every_engine: Engine, tree: Path, tmp_path: 
     assert found.keys() == expected.keys()
     for name, path in expected.items():
         status = path.lstat()
-        assert (found[name].mode & 0o7777, found[name].uid) == (status.st_mode & 0o7777, 0)
+        assert (found[name].mode & 0o7777, found[name].uid) == (git_mode(status.st_mode) & 0o7777, 0)
         assert found[name].mtime == pytest.approx(status.st_mtime, abs=1)
     assert (found["link"].linkname, found["nowhere"].linkname) == ("d/e/program", "/absent/é")
     assert found["pipe"].isfifo()
