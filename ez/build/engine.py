@@ -34,10 +34,10 @@ def find_image(engine: Address, reference: str) -> Image | None:
         return None
     if status != 200 or not isinstance(reply, dict):
         return None
-    labels = (reply.get("Config") or {}).get("Labels") or {}
-    return Image(
-        reference=reference, id=str(reply.get("Id", "")), digest=str(labels.get(DIGEST_LABEL, "")), built=False
-    )
+    section = reply.get("Config")
+    labels = section.get("Labels") if isinstance(section, dict) else None
+    digest = str(labels.get(DIGEST_LABEL, "")) if isinstance(labels, dict) else ""
+    return Image(reference=reference, id=str(reply.get("Id", "")), digest=digest, built=False)
 
 
 def engine_info(engine: Address) -> EngineInfo:
@@ -112,7 +112,7 @@ def dialect(engine: Address) -> tuple[str, bool]:
         return "buildkit", True
     if not isinstance(reply, dict) or "ApiVersion" not in reply:
         raise _no_docker(engine)
-    if any(_PODMAN in str(part) for part in reply.get("Components") or ()):
+    if _PODMAN in str(reply.get("Components")):
         raise EngineError(
             f"this is Podman, which speaks Docker's API but has no BuildKit: `{engine}`",
             "set `DOCKER_HOST` to a Docker Engine's socket",

@@ -144,11 +144,7 @@ class CacheMount:
     @property
     def initial(self) -> Files | None:
         """What is in it at first, at `/cache`; None for nothing at all."""
-        if not (self.uid or self.gid):
-            return None
-        return Files(
-            Scratch(), (MkDirAction("/cache", uid=self.uid, gid=self.gid),), Note("make a directory to cache in")
-        )
+        return _directory_of(self.uid, self.gid) if self.uid or self.gid else None
 
 
 @dataclass(frozen=True)
@@ -357,6 +353,11 @@ def below(state: State) -> tuple[State, ...]:
             return (state.lower, state.upper)
         case _:
             return ()
+
+
+@cache
+def _directory_of(uid: int, gid: int) -> Files:
+    return Files(Scratch(), (MkDirAction("/cache", uid=uid, gid=gid),), Note("make a directory to cache in"))
 
 
 def _mounted(mount: Mount) -> State | None:

@@ -201,20 +201,27 @@ def _calls(state: State, inputs: Inputs) -> dict[tuple[str, ...], tuple[PipCall,
 
 
 def _packages(call: PipCall, data: bytes, platform: str) -> LockedPython:
-    found = json.loads(data)
-    packages = []
-    for one in found["packages"]:
-        if one["sha256"]:
-            named = f"{one['name']} @ {one['url']}" if one["url"] else f"{one['name']}=={one['version']}"
-            if "file://" not in named:
-                packages.append(f"{named} --hash=sha256:{one['sha256']}")
+    try:
+        found = json.loads(data)
+        version = str(found["version"])
+        packages = [line for one in found["packages"] if (line := _pinned(one))]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BuildError("the base image's pip does not say what it would install", "name another image") from error
     return LockedPython(
         asked=call.asked,
         platform=platform,
-        version=str(found["version"]),
+        version=version,
         packages=tuple(sorted(packages, key=str.lower)),
         unlocked=call.unlocked,
     )
+
+
+def _pinned(package: Mapping[str, str]) -> str:
+    """A line of a requirements file; empty for what has no hash or is a file of the image."""
+    name, url = package["name"], package["url"]
+    named = f"{name} @ {url}" if url else f"{name}=={package['version']}"
+    sha256 = package["sha256"]
+    return f"{named} --hash=sha256:{sha256}" if sha256 and "file://" not in named else ""
 
 
 def _key(one: LockedPython) -> tuple[tuple[str, ...], str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -14,4 +15,6 @@ def main() -> None:
         return
     from ez.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # All memory ends with the process: without this Python looks through it once more for what to free.
+    sys.exit(code)

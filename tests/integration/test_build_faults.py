@@ -114,13 +114,18 @@ def test_what_is_ended_leaves_nothing(where: str, person: Person, name: str, req
     builds = [person.start(*command, cwd=folder) for folder in folders]
     for folder, build in zip(folders, builds, strict=True):
         build.until(f"| at-{folder.name}")
+    T=[time.monotonic()]
     with ThreadPoolExecutor(len(ends)) as pool:
         list(pool.map(lambda end, build: end(build), ends, builds))
+    T.append(time.monotonic())
     place.root(f"timeout 20 sh -c 'while pgrep -f \"[a]t-{name}\" >/dev/null; do sleep 0.1; done'")
+    T.append(time.monotonic())
     assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [[".git", "build.py"]] * len(ends)
     assert list((person.home / "tmp").iterdir()) == []
     again = [person.start(*command, cwd=folder) for folder in folders]
     assert [build.wait().code for build in again] == [0] * len(ends)
+    T.append(time.monotonic()); print([b-a for a,b in zip(T,T[1:])])
+    print(builds[0].stderr); print(again[0].stderr)
     assert all((folder / "out.tar").stat().st_size > 0 for folder in folders)
 
 

@@ -49,6 +49,7 @@ from ez.build.llb.steps import Base
 from ez.build.order import Cache
 from ez.build.record import Trace
 from ez.build.secrets import Secret, SshAgent
+from ez.errors import BuildError
 from ez.events import Sink, null_sink
 from ez.models import Network
 
@@ -107,7 +108,7 @@ class Builder:
             try:
                 reply = await solve(self._place, wanted, services, shared_key, self._progress, self._body)
             except GRPCError as error:
-                raise failures.build_failed(error, self._progress, self._states) from error
+                raise received.failure or failures.build_failed(error, self._progress, self._states) from error
             except failures.LOST as error:
                 raise failures.lost(self._place.address, error) from error
             received.keep()
@@ -139,11 +140,14 @@ class Builder:
 
     def _record(self, reply: Mapping[str, str]) -> None:
         """Name what was written to directories in their indexes, as whoever reads them expects."""
-        if manifest := reply.get("cache.manifest"):
-            for folder in self._caches.written:
-                ocilayout.record(folder, json.loads(manifest))
-        if self._export.layout is not None and (descriptor := reply.get("containerimage.descriptor")):
-            ocilayout.record(self._export.layout, json.loads(base64.b64decode(descriptor)))
+        try:
+            if manifest := reply.get("cache.manifest"):
+                for folder in self._caches.written:
+                    ocilayout.record(folder, json.loads(manifest))
+            if self._export.layout is not None and (descriptor := reply.get("containerimage.descriptor")):
+                ocilayout.record(self._export.layout, json.loads(base64.b64decode(descriptor)))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise BuildError("the engine does not say what it wrote", "run the same command again") from error
 
     async def _body(self, gateway: Gateway) -> Returned:
         """Everything is asked for at once; a round trip to an engine elsewhere takes long."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from ez.build.buildkit.gateway import CacheEntry
 from ez.build.buildkit.session.content import Store
 from ez.build.graph import ImageSource
-from ez.build.ocilayout import digest_of
 from ez.build.llb.reference import normalise, registry_of
+from ez.build.ocilayout import digest_of
 from ez.build.order import Cache
 
 

@@ -110,6 +110,6 @@ class _Details(StatusDetailsCodecBase):
         for detail in rpc.Status.FromString(data).details:
             try:
                 decoded[detail.type_url.rpartition("/")[2].removesuffix("+json")] = json.loads(detail.value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
         return decoded

@@ -147,5 +147,5 @@ def _reply(connection: socket.socket) -> bytes:
 def _decoded(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

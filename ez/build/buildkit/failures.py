@@ -45,7 +45,7 @@ _REGISTRY: tuple[tuple[str, str, str], ...] = (
 
 _WHOLE_BUILD: tuple[tuple[str, type[EzError], str, str], ...] = (
     (
-        r"unknown api capability|has been disabled on the build server|unimplemented",
+        r"unknown api capability|has been disabled on the build server|unimplemented|unknown method",
         EngineError,
         "the engine's BuildKit lacks what this build needs",
         "update Docker Engine on the computer",

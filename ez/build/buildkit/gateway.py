@@ -89,7 +89,7 @@ class Gateway:
         reply = await self._call("ResolveImageConfig", request, gateway.ResolveImageConfigResponse)
         try:
             config = json.loads(reply.config)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise GRPCError(Status.DATA_LOSS, "its configuration is not JSON") from error
         id = f"sha256:{hashlib.sha256(reply.config).hexdigest()}"
         return ImageFound(config if isinstance(config, dict) else {}, id, reply.digest)

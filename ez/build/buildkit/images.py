@@ -135,7 +135,7 @@ def _lines(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
     while line := response.readline(_LARGEST_LINE):
         try:
             decoded = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(decoded, dict):
             yield decoded
@@ -150,7 +150,7 @@ def _progress(vertex: str, line: dict[str, Any]) -> VertexProgress:
 def _reason(body: bytes) -> str:
     try:
         return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return body.decode("utf-8", "replace").strip()[:200]
 
 

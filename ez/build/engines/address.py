@@ -27,7 +27,8 @@ class Tls:
 class Address:
     """Either `path`, a unix socket of this computer, or `host` and `port` with `tls`.
 
-    `name` is what people are told, where `path` says nothing to them: the end of a tunnel. TLS may be missing only towards this computer itself, since whoever reaches an engine is root there.
+    `name` is what people are told, where `path` says nothing to them: the end of a tunnel. TLS may be missing only
+    towards this computer itself, since whoever reaches an engine is root there.
     """
 
     path: Path | None = None

@@ -17,6 +17,7 @@ from ez.build.buildkit.messages import control
 from ez.build.buildkit.status import Progress
 from ez.build.cache import disk_usage, prune
 from ez.build.engine import Address, buildkit_version, engine_info, history, workers
+from ez.build.engines.records import BuildRecord
 from ez.build.graph import CacheMount
 from ez.build.llb.platform import Platform
 from ez.build.solve import build
@@ -70,12 +71,18 @@ def test_the_history_of_builds(every_engine: Engine) -> None:
     """An engine that keeps none says so at once."""
     begun = time.time()
     history(every_engine.address)
+    known = sh(SMALL, f"true {uuid.uuid4()}")
+    every_engine.build(define(known))
     with pytest.raises(StepError):
-        every_engine.build(define(sh(sh(SMALL, f"true {uuid.uuid4()}"), "exit 3")))
-    records = history(every_engine.address)
-    assert sorted(record.created for record in records) == [record.created for record in records]
-    failed = [record for record in records if record.created > begun - 1 and "exit code: 3" in record.error]
-    assert failed
+        every_engine.build(define(sh(known, "exit 3")))
+
+    def failures() -> list[BuildRecord]:
+        records = history(every_engine.address)
+        assert sorted(record.created for record in records) == [record.created for record in records]
+        return [record for record in records if record.created > begun - 1 and "exit code: 3" in record.error]
+
+    wait_until(lambda: bool(failures()), "the build is remembered", timeout=10)
+    failed = failures()
     assert all(record.completed is not None and record.completed >= record.created for record in failed)
     assert all(0 < record.cached_steps < record.steps for record in failed)
 
@@ -146,7 +153,7 @@ def test_an_interrupted_build_leaves_nothing_running(every_engine: Engine) -> No
 
     def interrupt(event: Event) -> None:
         if isinstance(event, VertexLog):
-            assert runs(marker)
+            wait_until(lambda: runs(marker), "the step runs", timeout=20)
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):

@@ -30,6 +30,9 @@ from ez.build.buildkit.session.files import DATA, ERROR, FINISH, REQUEST, STAT
 from ez.errors import BuildError
 
 _PACKETS_AT_ONCE = 64
+_FILES_AT_ONCE = 128
+"""Asked for and not yet there; with more, an engine whose sending fails waits for itself (fsutil's send.go)."""
+_SECONDS_TO_END = 5.0
 _MILLISECONDS_OF_PATIENCE = 200
 _HALF_WAY = "the engine ended the export half-way"
 
@@ -60,8 +63,11 @@ class FileSend:
     """`targets` in the order of the exporters of the solve request, None for one that sends nothing here.
 
     Used in a `with` block around the solve; `keep` at its end gives files their names, and without it the block
-    leaves none behind, since an engine that fails half-way closes a stream as one that is done.
+    leaves none behind, since an engine that fails half-way closes a stream as one that is done. `failure` is why
+    something could not be written here.
     """
+
+    failure: BuildError | None = None
 
     def __init__(self, targets: Sequence[Target | None]) -> None:
         self._targets = targets
@@ -97,14 +103,19 @@ class FileSend:
         number, target = self._target(stream.metadata)
         try:
             if isinstance(target, ToDirectory):
-                await _Tree(stream, target.path, partial(self._received.add, number)).receive()
+                await _Tree(stream, target.path, partial(self._received.add, number), self._fail).receive()
             elif isinstance(target, ToStream):
                 await _write(stream, target.stream)
             else:
                 await self._receive_file(stream, target.path)
         except (OSError, ValueError) as error:
+            self._fail(error)
             raise GRPCError(Status.ABORTED, _words(error)) from error
         self._received.add(number)
+
+    def _fail(self, error: OSError | ValueError) -> None:
+        if isinstance(error, OSError):
+            self.failure = BuildError(_words(error), "make room there, or name another place with `--output`")
 
     def _target(self, metadata: Any) -> tuple[int, Target]:
         """Engines that know of one exporter only do not number it."""
@@ -116,11 +127,18 @@ class FileSend:
         return number, target
 
     async def _receive_file(self, stream: Any, path: Path) -> None:
-        draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        with await asyncio.to_thread(open, draft, "xb", 0) as file:
-            self._drafts[path] = draft
-            await _write(stream, file)
+        """What is there as a pipe or a device is written to, a file is made anew."""
+        special = path.exists() and not path.is_file()
+        draft = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+        try:
+            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            with await asyncio.to_thread(open, draft, "wb" if special else "xb", 0) as file:
+                if not special:
+                    self._drafts[path] = draft
+                await _write(stream, file)
+        except OSError as error:
+            error.filename = path
+            raise
 
 
 def _words(error: OSError | ValueError) -> str:
@@ -167,10 +185,15 @@ def _room(file: BinaryIO) -> select.poll | None:
 class _Tree:
     """A directory tree as the engine sends it: stats in order, then the contents that are asked for."""
 
-    def __init__(self, stream: Any, path: Path, whole: Callable[[], None]) -> None:
+    def __init__(
+        self, stream: Any, path: Path, whole: Callable[[], None], failed: Callable[[OSError | ValueError], None]
+    ) -> None:
         self._stream = stream
         self._path = path
         self._whole = whole
+        self._failed = failed
+        self._sending = asyncio.Lock()
+        self._room = asyncio.Semaphore(_FILES_AT_ONCE)
         self._number = 0
         self._walking = True
         self._waiting: set[int] = set()
@@ -191,8 +214,11 @@ class _Tree:
             while (await packets.get()).type not in (FINISH, ERROR):
                 continue
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.filename is not None:
+                error.filename = self._path / error.filename
+            self._failed(error)
             with suppress(StreamTerminatedError):
-                await self._send(type=ERROR, data=_words(error).encode("utf-8", "replace"))
+                await self._refuse(_words(error), packets, asking)
             raise
         finally:
             reading.cancel()
@@ -210,7 +236,9 @@ class _Tree:
     async def _ask(self, wanted: asyncio.Queue[int]) -> None:
         """Apart from reading, since an engine that still sends stats may not read on before they are taken."""
         while True:
-            await self._send(type=REQUEST, id=await wanted.get())
+            number = await wanted.get()
+            await self._room.acquire()
+            await self._send(type=REQUEST, id=number)
 
     async def _take(self, directory: Directory, packets: asyncio.Queue[Any], wanted: asyncio.Queue[int]) -> None:
         """Until all stats and all contents are there."""
@@ -220,6 +248,9 @@ class _Tree:
                 batch.append(packets.get_nowait())
             for number in await asyncio.to_thread(self._handle_all, directory, batch):
                 wanted.put_nowait(number)
+            for packet in batch:
+                if packet.type == DATA and not packet.data:
+                    self._room.release()
 
     def _handle_all(self, directory: Directory, batch: list[Any]) -> list[int]:
         """In a thread; the numbers of the files whose contents are wanted."""
@@ -243,8 +274,22 @@ class _Tree:
                 self._waiting.remove(packet.id)
         return ()
 
+    async def _refuse(self, words: str, packets: asyncio.Queue[Any], asking: asyncio.Future[None]) -> None:
+        """Say why no more is taken, and take the rest of what was asked for: engines listen only as long."""
+        asking.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SECONDS_TO_END), asyncio.TaskGroup() as both:
+                both.create_task(_drop_all(packets))
+                both.create_task(self._send(type=ERROR, data=words.encode("utf-8", "replace")))
+
     async def _send(self, **fields: Any) -> None:
-        await self._stream.send_message(_Raw(fsutil.Packet(**fields).SerializeToString()))
+        async with self._sending:
+            await self._stream.send_message(_Raw(fsutil.Packet(**fields).SerializeToString()))
+
+
+async def _drop_all(packets: asyncio.Queue[Any]) -> None:
+    while (await packets.get()).type not in (FINISH, ERROR):
+        continue
 
 
 class _Raw(bytes):

@@ -54,7 +54,8 @@ async def open_session(
     for service in (health, *services):
         handlers.update(service.methods())
     id = secrets.token_hex(16)
-    headers = [("X-Docker-Expose-Session-Uuid", id), ("X-Docker-Expose-Session-Sharedkey", shared_key)]
+    headers = [("X-Docker-Expose-Session-Uuid", id)]
+    headers += [("X-Docker-Expose-Session-Sharedkey", shared_key)] if shared_key else []
     headers += [("X-Docker-Expose-Session-Grpc-Method", path) for path in handlers]
     carried = _own_connection(address, handlers, headers) if over is None else _inside(over, handlers, headers)
     async with carried as lost:

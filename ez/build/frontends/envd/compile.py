@@ -135,11 +135,12 @@ def _commands(state: State, record: Record, inputs: Inputs, target: Target) -> S
     image = record.image.value if record.image else DEFAULT_IMAGE
     cache, variables = caches.for_commands(image, USER_ID if record.dev else 0)
     around = target.user if record.dev else target.late
+    env = tuple({**dict(variables), **dict(around.env)}.items())
     for asked in record.run:
         state = Run(
             state,
             ("bash", "-c", STRICT + "\n".join(asked.value.lines)),
-            env=tuple({**dict(variables), **dict(around.env)}.items()),
+            env=env,
             path=around.path,
             cwd=target.workdir,
             user=USER if record.dev else "",
