@@ -230,18 +230,22 @@ def test_a_subdirectory_of_a_repository(
 def test_a_branch_held_to_a_commit(
     every_engine: Engine, testbed: Testbed, agent: Agent, repository: tuple[str, str], tmp_path: Path
 ) -> None:
-    """It has moved on: who checks says so, and who fetches the commit itself still has it."""
+    """Of a commit that it is not any more, who checks says so, and who fetches the commit itself still has it."""
     name, first = repository
-    server = testbed.git_server
+    server, folders = testbed.git_server, (tmp_path / "now", tmp_path / "then")
     url = f"git@{server.host}:/srv/git/{name}.git"
-    moved = GitSource(url, "main", commit=first, known_hosts=server.known_hosts, note=HERE)
+    newest = run("git", "-C", str(tmp_path / "source"), "rev-parse", "HEAD").stdout.strip()
+    held = GitSource(url, "main", commit=newest, known_hosts=server.known_hosts, note=HERE)
+    made(every_engine, held, folders[0], agent_socket=agent.socket)
+    assert (folders[0] / "read.me").read_text() == "second"
+    moved = replace(held, commit=first)
     if "source.git.checksum" in capabilities_of(every_engine):
         with pytest.raises(StepError, match="checksum") as caught:
             every_engine.build(define(moved), agent_socket=agent.socket)
         assert caught.value.line == 4
-        moved = replace(moved, ref=first)
-    made(every_engine, moved, tmp_path / "out", agent_socket=agent.socket)
-    assert (tmp_path / "out" / "read.me").read_text() == "first"
+        return
+    made(every_engine, moved, folders[1], agent_socket=agent.socket)
+    assert (folders[1] / "read.me").read_text() == "first"
 
 
 @contextmanager

@@ -127,14 +127,11 @@ class FileSend:
         return number, target
 
     async def _receive_file(self, stream: Any, path: Path) -> None:
-        """What is there as a pipe or a device is written to, a file is made anew."""
-        special = path.exists() and not path.is_file()
-        draft = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+        draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
         try:
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            with await asyncio.to_thread(open, draft, "wb" if special else "xb", 0) as file:
-                if not special:
-                    self._drafts[path] = draft
+            with await asyncio.to_thread(open, draft, "xb", 0) as file:
+                self._drafts[path] = draft
                 await _write(stream, file)
         except OSError as error:
             error.filename = path

@@ -15,6 +15,7 @@ from grpclib.exceptions import GRPCError
 from multidict import MultiDict
 
 from ez.build.buildkit.messages import control, fsutil
+from ez.build.buildkit.session import export as session_export
 from ez.build.buildkit.session.export import FileSend, Target, ToDirectory, ToFile, ToStream
 from ez.build.buildkit.session.files import DATA, ERROR, FINISH, REQUEST, STAT, Files
 from ez.build.buildkit.session.modes import git_mode
@@ -159,7 +160,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("packets", HOSTILE.values(), ids=HOSTILE.keys())
-def test_nothing_is_written_outside_the_directory(tmp_path: Path, packets: list[Any]) -> None:
+def test_nothing_is_written_outside_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[Any]
+) -> None:
+    monkeypatch.setattr(session_export, "_SECONDS_TO_END", 0.1)
     out = tmp_path / "made"
     out.mkdir()
     (tmp_path / "outside").write_text("secret")
