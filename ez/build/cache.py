@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import product
 
 from ez.build.engine import ask_buildkit
@@ -23,19 +23,22 @@ def prune(
     keep_bytes: int | None = None,
     older_than: float | None = None,
     everything: bool = False,
-    types: Iterable[str] = (),
-    ids: Iterable[str] = (),
+    types: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
 ) -> tuple[CacheRecord, ...]:
     """Remove records that no build uses, and give them.
 
     The longest unused go first, until at most `keep_bytes` are left; those used in the last `older_than` seconds
-    stay. `types` and `ids` restrict the choice to records of those, none for all. `everything` also takes what images
+    stay. `types` and `ids` restrict the choice to records of those. `everything` also takes what images
     share and what the engine keeps for itself. Raises EngineError.
     """
     from ez.build.buildkit import control
 
-    choices = ([f"{name}=={_quoted(value)}" for value in values] for name, values in (("type", types), ("id", ids)))
-    filters = [",".join(terms) for terms in product(*filter(None, choices)) if terms]
+    asked = {name: values for name, values in (("type", types), ("id", ids)) if values is not None}
+    if not all(asked.values()):
+        return ()
+    choices = [[f"{name}=={_quoted(value)}" for value in values] for name, values in asked.items()]
+    filters = [",".join(terms) for terms in product(*choices) if terms]
     return ask_buildkit(
         address,
         lambda place: control.prune(

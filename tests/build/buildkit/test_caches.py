@@ -41,8 +41,7 @@ def forget_steps(engine: Engine, marker: str) -> None:
     """As an engine that never did these steps."""
     engine.forget()
     ids = [record.id for record in disk_usage(engine.address) if marker in record.description]
-    if ids:
-        prune(engine.address, ids=ids, everything=True)  # No ids would be all.
+    prune(engine.address, ids=ids, everything=True)
 
 
 def registry_cache(ref: str) -> Cache:

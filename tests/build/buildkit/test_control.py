@@ -61,6 +61,7 @@ def test_what_is_in_the_cache_and_removing_it(every_engine: Engine) -> None:
     assert prune(engine, ids=[record.id], older_than=3600) == (), "it was used a moment ago"
     assert prune(engine, ids=[record.id], types=["source.local", "regular"]) == (), "it is of another type"
     assert prune(engine, ids=["no such; record"], everything=True) == ()
+    assert prune(engine, ids=[], everything=True) == (), "no record is not every record"
     (removed,) = prune(engine, ids=[record.id], types=["regular", "exec.cachemount"], keep_bytes=1)
     assert (removed.id, removed.size) == (record.id, record.size)
     assert record.id not in {one.id for one in disk_usage(engine)}
