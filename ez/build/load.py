@@ -34,7 +34,7 @@ def load(
     word and never a setting's or a default's. With `access` the image can be entered by `ez env go` even where the
     build file asks for a plain one. `directory` may be a partial copy of the repo: `fetched` then names the files and
     directories, relative, that it holds whole, and a MissingInputError tells which more are wanted. A lock beside the
-    build file (`ez.build.lockfile`) is obeyed, unless not `locked`; what it lacks is a DefinitionError too.
+    build file (`ez.build.lock.lockfile`) is obeyed, unless not `locked`; what it lacks is a DefinitionError too.
 
     The digest covers the graph, the runtime and the files that the build uses: names, contents, link targets and
     the executable bit as in Git, neither times nor the other mode bits, nor `.git`.
@@ -49,7 +49,7 @@ def load(
 def define(described: Described, inputs: Inputs, directory: Path, *, locked: bool = True) -> Definition:
     """What a frontend made of `directory`, with what its lock says, and its digest."""
     if locked and inputs.find(LOCK) is not None:
-        from ez.build.lock import apply, read_lock
+        from ez.build.lock.apply import apply, read_lock
 
         if lock := read_lock(inputs):
             described = replace(described, state=apply(described.state, lock, inputs))

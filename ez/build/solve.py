@@ -15,8 +15,8 @@ from ez.build.definition import Definition
 from ez.build.engine import DIGEST_LABEL, dialect, engine_info, find_image
 from ez.build.engines.address import Address
 from ez.build.engines.records import EngineInfo
+from ez.build.explain.record import Trace
 from ez.build.order import Cache, Output
-from ez.build.record import Trace
 from ez.build.secrets import Secret, SshAgent
 from ez.errors import BuildError
 from ez.events import Event, Notice, Sink, null_sink
@@ -66,7 +66,7 @@ def build(
     from ez.build.buildkit.exports import check_caches, plan_exports
 
     if timestamp is not None:
-        from ez.build.reproducible import normalised
+        from ez.build.reproducible.check import normalised
 
         definition = normalised(definition, timestamp)
     wanted = tuple(outputs) or (Output("engine", reference),)

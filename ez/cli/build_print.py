@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from ez.build.definition import Definition
+from ez.build.explain.record import History
 from ez.build.llb.platform import Platform, parse_platform
-from ez.build.record import History
 from ez.cli.output import say
 from ez.errors import EzError, UsageError
 
@@ -51,7 +51,7 @@ def _json(definition: Definition) -> bytes:
 
 def _graph(definition: Definition, history: History, file: str | None) -> bytes:
     """A picture for a file of that kind, text for every other; with the times of the last build where there was one."""
-    from ez.build.picture import graph_svg, graph_text, times_of
+    from ez.build.picture.drawing import graph_svg, graph_text, times_of
 
     times = times_of(definition.state, history.builds[-1]) if history.builds else {}
     draw = graph_svg if file is not None and file.lower().endswith(".svg") else graph_text

@@ -18,7 +18,7 @@ from ez.env.steps import history_path
 from ez.errors import EzError, UsageError
 
 if TYPE_CHECKING:
-    from ez.build.reproducible import Comparison
+    from ez.build.reproducible.check import Comparison
 
 _SHOWN_FILES = 5
 
@@ -54,7 +54,7 @@ def run_build(flags: BuildFlags, *, json_output: bool, verbose: bool) -> None:
 
 
 def _print(request: BuildRequest, context: GoContext, flags: BuildFlags, run: Session) -> None:
-    from ez.build.record import read_history
+    from ez.build.explain.record import read_history
     from ez.cli.build_print import print_definition
 
     definition = describe(request, context)

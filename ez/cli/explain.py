@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from ez.build.explain import BEFORE, FIRST, LOST, REBUILD, SENT, UNFINISHED, Explanation, Reason, explain
-from ez.build.record import CACHED, RAN, read_history
+from ez.build.explain.reasons import BEFORE, FIRST, LOST, REBUILD, SENT, UNFINISHED, Explanation, Reason, explain
+from ez.build.explain.record import CACHED, RAN, read_history
 from ez.cli.output import clean, print_json, print_table
 from ez.cli.quantities import counted, show_span
 from ez.cli.session import Session, session
@@ -32,8 +32,8 @@ _WHY = {
 
 @dataclass(frozen=True)
 class ExplainedStep:
-    """A step that ran. `why` is one of `ez.build.explain`'s words, `changes` say what differs from the build before,
-    `because` are the steps whose change made it run."""
+    """A step that ran. `why` is one of the words of `ez.build.explain.reasons`, `changes` say what differs from the
+    build before, `because` are the steps whose change made it run."""
 
     step: str
     file: str

@@ -42,7 +42,7 @@ def lock(
 
     What is locked stays as it is until --upgrade. Builds obey the lock beside their build file; commit it.
     """
-    from ez.build.lockfile import NAME
+    from ez.build.lock.lockfile import NAME
     from ez.cli.build_flags import parse_platforms
     from ez.cli.line import make_context, project_directory
     from ez.env.locking import check_lock, write_lock

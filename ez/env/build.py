@@ -38,7 +38,7 @@ from ez.models import Computer, Image
 from ez.ssh.host import Host
 
 if TYPE_CHECKING:
-    from ez.build.reproducible import Comparison
+    from ez.build.reproducible.check import Comparison
 
 NAMED = ("engine", "registry")
 """Kinds of outputs whose target is an image's name."""
@@ -100,7 +100,7 @@ def check(request: BuildRequest, context: GoContext) -> Comparison:
 
     All times become those of `timestamp`, or else one that every kind of archive can hold.
     """
-    from ez.build.reproducible import check_reproducible
+    from ez.build.reproducible.check import check_reproducible
 
     moment = _MOMENT if request.timestamp is None else request.timestamp
     anew = replace(request, rebuild=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ez.build.frontends.inputs import Inputs
 from ez.build.load import load
-from ez.build.lock import read_lock
-from ez.build.lockfile import NAME, Lock, lock_text
-from ez.build.locking import lock, outdated
+from ez.build.lock.apply import read_lock
+from ez.build.lock.lockfile import NAME, Lock, lock_text
+from ez.build.lock.resolve import lock, outdated
 from ez.compute.ensure import ensure
 from ez.env.request import GoContext, Request
 from ez.env.steps import connect, engine_on

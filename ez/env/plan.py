@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ez.build.definition import Definition
-from ez.build.explain import SENT, foresee
+from ez.build.explain.reasons import SENT, foresee
+from ez.build.explain.record import read_history
 from ez.build.load import load
-from ez.build.record import read_history
 from ez.compute.ensure import ensure
 from ez.compute.plan import plan
 from ez.env.build import wanted_outputs

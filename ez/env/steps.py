@@ -24,7 +24,7 @@ from ez.models import Computer, Image
 from ez.ssh.host import Host
 
 if TYPE_CHECKING:
-    from ez.build.record import Build
+    from ez.build.explain.record import Build
     from ez.build.secrets import Secret, SshAgent
     from ez.compute.facts import Facts
     from ez.compute.prepare import Ready
@@ -121,7 +121,7 @@ def cache_directory(settings: Settings, computer: str, environment: str) -> Path
 
 
 def history_path(settings: Settings, computer: str, environment: str) -> Path:
-    """What the last builds of an environment did; see `ez.build.record`."""
+    """What the last builds of an environment did; see `ez.build.explain.record`."""
     return cache_directory(settings, computer, environment) / "builds.json"
 
 
@@ -151,9 +151,9 @@ def build_image(
     The Image's counts are those of the record, so that `ez build explain` tells the same. One that is not `recorded`
     says nothing of how the environment was built.
     """
-    from ez.build.record import CACHED, RAN, Trace
-    from ez.build.record import remember as remember_build
-    from ez.build.reproducible import normalised
+    from ez.build.explain.record import CACHED, RAN, Trace
+    from ez.build.explain.record import remember as remember_build
+    from ez.build.reproducible.check import normalised
     from ez.build.solve import build
 
     settings, trace = context.settings, Trace()

@@ -14,12 +14,9 @@ from pathlib import Path
 import pytest
 
 from ez.build.definition import Definition
-from ez.build.explain import Explanation, compare, explain, foresee
-from ez.build.frontends.inputs import Inputs
-from ez.build.graph import CopyAction, Files, ImageSource, LocalSource, Note, State, walk
-from ez.build.load import load
-from ez.build.parts import Part
-from ez.build.record import (
+from ez.build.explain.parts import Part
+from ez.build.explain.reasons import Explanation, compare, explain, foresee
+from ez.build.explain.record import (
     CACHED,
     FAILED,
     NOT_REACHED,
@@ -32,6 +29,9 @@ from ez.build.record import (
     recorded,
     remember,
 )
+from ez.build.frontends.inputs import Inputs
+from ez.build.graph import CopyAction, Files, ImageSource, LocalSource, Note, State, walk
+from ez.build.load import load
 from tests.build.buildkit.conftest import BASE, Engine, define, sh
 
 CASES = Path(__file__).parents[1] / "cases" / "explain"

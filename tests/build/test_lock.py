@@ -29,9 +29,9 @@ from ez.build.graph import (
     walk,
 )
 from ez.build.load import load
-from ez.build.lock import apply
-from ez.build.lockfile import NAME, Lock, LockedGit, LockedHttp, LockedImage, LockedPython, lock_text, parse_lock
-from ez.build.locking import Locked, lock, outdated
+from ez.build.lock.apply import apply
+from ez.build.lock.lockfile import NAME, Lock, LockedGit, LockedHttp, LockedImage, LockedPython, lock_text, parse_lock
+from ez.build.lock.resolve import Locked, lock, outdated
 from ez.build.solve import build
 from ez.errors import BuildError, DefinitionError, StepError
 from ez.models import Network

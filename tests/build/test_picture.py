@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ez.build.explain.record import CACHED, NOT_REACHED, RAN, Build, Step
 from ez.build.graph import BindMount, Diff, ImageSource, Merge, Note, Position, Run, Scratch, State, walk
-from ez.build.picture import WIDEST, graph_svg, graph_text, times_of
-from ez.build.record import CACHED, NOT_REACHED, RAN, Build, Step
+from ez.build.picture.drawing import WIDEST, graph_svg, graph_text, times_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 BASE = ImageSource("debian:12", note=Note("base image debian:12", Position("build.py", 1)))

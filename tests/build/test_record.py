@@ -6,7 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from ez.build import parts, record
+from ez.build.explain import parts, record
+from ez.build.explain.parts import Hasher, Tree
+from ez.build.explain.record import (
+    BUILDS_KEPT,
+    CACHED,
+    FAILED,
+    NOT_REACHED,
+    RAN,
+    History,
+    Trace,
+    described,
+    read_history,
+    remember,
+    write_history,
+)
 from ez.build.graph import (
     BindMount,
     CacheMount,
@@ -24,20 +38,6 @@ from ez.build.graph import (
     walk,
 )
 from ez.build.image.shell import command
-from ez.build.parts import Hasher, Tree
-from ez.build.record import (
-    BUILDS_KEPT,
-    CACHED,
-    FAILED,
-    NOT_REACHED,
-    RAN,
-    History,
-    Trace,
-    described,
-    read_history,
-    remember,
-    write_history,
-)
 from ez.events import Vertex, VertexLog
 from tests.build.buildkit.conftest import BASE, define
 

@@ -12,11 +12,11 @@ import pytest
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.build.graph import Run, walk
-from ez.build.likely import likely_reason
 from ez.build.load import load
-from ez.build.lockfile import NAME, lock_text
-from ez.build.locking import lock
-from ez.build.reproducible import EPOCH, FileDifference, check_reproducible, normalised
+from ez.build.lock.lockfile import NAME, lock_text
+from ez.build.lock.resolve import lock
+from ez.build.reproducible.check import EPOCH, FileDifference, check_reproducible, normalised
+from ez.build.reproducible.likely import likely_reason
 from ez.build.solve import build
 from ez.models import Image, Network
 from tests.build.buildkit.conftest import BASE, Engine, define, sh

@@ -41,13 +41,13 @@ from ez.build.buildkit.surroundings import (
 )
 from ez.build.buildkit.tally import Tally
 from ez.build.definition import Definition
+from ez.build.explain.record import Trace
 from ez.build.graph import ImageSource, base_image, walk
 from ez.build.llb.marshal import Made, base_images, marshal, name_of, platform_of
 from ez.build.llb.platform import Platform, parse_platform
 from ez.build.llb.reference import normalise, registry_of
 from ez.build.llb.steps import Base
 from ez.build.order import Cache
-from ez.build.record import Trace
 from ez.build.secrets import Secret, SshAgent
 from ez.errors import BuildError
 from ez.events import Sink, null_sink

@@ -28,7 +28,7 @@ LEFT_OUT = ".git"
 
 
 LOCK = "ez.lock"
-"""The file at the top of a repo that says what names stand for: `ez.build.lockfile`."""
+"""The file at the top of a repo that says what names stand for: `ez.build.lock.lockfile`."""
 
 
 class Inputs:

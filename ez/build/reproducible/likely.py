@@ -28,7 +28,7 @@ _OTHERWISE = "the step writes something that depends on the clock, on chance or 
 
 
 def likely_reason(path: str, what: tuple[str, ...]) -> str:
-    """One phrase for the file `path` that differs in `what` (see `ez.build.reproducible.FileDifference`)."""
+    """One phrase for the file `path` that differs in `what` (see `ez.build.reproducible.check.FileDifference`)."""
     if what == ("time",):
         return _TIME
     return next((reason for pattern, reason in _REASONS if re.search(pattern, path)), _OTHERWISE)

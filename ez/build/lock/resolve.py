@@ -29,10 +29,10 @@ from ez.build.graph import (
 )
 from ez.build.image.shell import command
 from ez.build.llb.reference import normalise, registry_of
-from ez.build.lock import apply_known, lacking, python_versions, unused
-from ez.build.lockfile import Lock, LockedGit, LockedHttp, LockedImage, LockedPython
+from ez.build.lock.apply import apply_known, lacking, python_versions, unused
+from ez.build.lock.lockfile import Lock, LockedGit, LockedHttp, LockedImage, LockedPython
+from ez.build.lock.pip_calls import PipCall, pip_call
 from ez.build.order import STREAM, Output
-from ez.build.pip_calls import PipCall, pip_call
 from ez.errors import BuildError
 from ez.events import Sink, null_sink
 

@@ -1,7 +1,7 @@
 """What a build leaves behind: of each step the parts that make its cache key, how it went and what it took.
 
-One JSON file per environment and computer, made by the caller's path, with the last builds. `ez.build.explain` reads
-it to say why a step ran. Values of variables, commands and file contents are in it only as hashes keyed with the
+One JSON file per environment and computer, made by the caller's path, with the last builds. `reasons` reads it
+to say why a step ran. Values of variables, commands and file contents are in it only as hashes keyed with the
 file's own salt: equal ones can be told from changed ones, and nothing can be read from it.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ez.build.definition import Definition
+from ez.build.explain.parts import Hasher, Parts, Tree, linked, parts_of
 from ez.build.graph import State
-from ez.build.parts import Hasher, Parts, Tree, linked, parts_of
 from ez.events import Event, Vertex, VertexLog
 
 FORMAT = 1

@@ -12,9 +12,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from xml.sax.saxutils import escape
 
+from ez.build.explain.record import CACHED, RAN, Build
 from ez.build.graph import Diff, Scratch, State, below, walk
-from ez.build.layout import Layout, lay_out
-from ez.build.record import CACHED, RAN, Build
+from ez.build.picture.layout import Layout, lay_out
 
 Times = Mapping[str, tuple[float, bool]]
 """By a state's identity: the seconds that it took, and whether it came out of the cache."""

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ez.build.parts import Part
+from ez.build.explain.parts import Part
 
 if TYPE_CHECKING:
-    from ez.build.record import Step
+    from ez.build.explain.record import Step
 
 _MOST_PAIRS = 200_000
 """Pairs that are compared by likeness; in a larger group only equal labels count."""

@@ -25,9 +25,9 @@ from ez.build.graph import (
     walk,
 )
 from ez.build.llb.reference import normalise
-from ez.build.lockfile import NAME, Lock, LockedPython, parse_lock
-from ez.build.pip_calls import PipCall, pip_call
-from ez.build.rewrite import rewrite
+from ez.build.lock.lockfile import NAME, Lock, LockedPython, parse_lock
+from ez.build.lock.pip_calls import PipCall, pip_call
+from ez.build.lock.rewrite import rewrite
 from ez.errors import DefinitionError
 
 _PLACE = "/dev/shm/ez-lock"

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ez.build.definition import Definition
+from ez.build.explain.matching import match_steps
+from ez.build.explain.parts import HASHED, Part, Tree
+from ez.build.explain.record import CACHED, FAILED, NOT_REACHED, RAN, Build, History, Step, described
 from ez.build.graph import walk
-from ez.build.matching import match_steps
-from ez.build.parts import HASHED, Part, Tree
-from ez.build.record import CACHED, FAILED, NOT_REACHED, RAN, Build, History, Step, described
 
 NAMED = 5
 """Files and packages told by name; the rest is a number."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
+from ez.build.explain.parts import is_own
 from ez.build.graph import Run, State
-from ez.build.layers import ImageContents, LayerFiles, read_image, remove_image
-from ez.build.likely import likely_reason
-from ez.build.parts import is_own
-from ez.build.rewrite import rewrite
+from ez.build.lock.rewrite import rewrite
+from ez.build.reproducible.layers import ImageContents, LayerFiles, read_image, remove_image
+from ez.build.reproducible.likely import likely_reason
 from ez.models import Image
 
 EPOCH = "SOURCE_DATE_EPOCH"

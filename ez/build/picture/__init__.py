@@ -1,0 +1,1 @@
+"""A build graph as a picture and as text."""
