@@ -27,6 +27,15 @@ def test_a_test_that_does_not_run_fails_the_session(tmp_path: Path, body: str, e
     assert done.returncode == exit_code, done.stdout
 
 
+def test_every_test_file_is_collected() -> None:
+    """pytest passes over some directories by their names alone."""
+    tests = CONFTEST.parent
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "--quiet"]
+    done = subprocess.run(command, cwd=tests.parent, capture_output=True, text=True, timeout=120, check=False)
+    collected = {line.partition(":")[0] for line in done.stdout.splitlines()}
+    assert {path.relative_to(tests.parent).as_posix() for path in tests.rglob("test_*.py")} <= collected
+
+
 def test_each_test_has_a_home_of_its_own(home: Path) -> None:
     assert Path.home() == home
     assert list(home.iterdir()) == []

@@ -49,7 +49,7 @@ def project(person: Person, name: str, program: str) -> Path:
 def failed(done: Done, *words: str) -> None:
     """It ended as a failure that is expected, with an error that says `words`, and what to do."""
     assert done.code == 1, done.stderr
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     message, _, advice = done.told.partition("\nhint: ")
     assert advice.strip(), done.stderr
     assert [word for word in words if word not in message] == [], done.stderr
