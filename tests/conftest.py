@@ -1,6 +1,7 @@
 """What every test has: a home of its own; and the machines that the tests of a session share."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,11 @@ from tests.testbed import Agent, GitServer, Testbed, TestComputer
 # Settings of the person who runs the tests; those of the testbed itself stay.
 PERSONAL = ("EZ_", "XDG_", "SSH_", "GIT_CONFIG_", "DOCKER_")
 KEPT = ("EZ_TESTBED_", "EZ_ENGINE_", "EZ_BASE_IMAGE_")
+
+
+# A suite that a shell started in its background ignores Ctrl-C, and so would all that its tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

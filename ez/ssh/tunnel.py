@@ -131,7 +131,8 @@ def pump(near: socket.socket, far: End) -> None:
             near.sendall(data)
         # All closed over there, or only this direction?
         near.shutdown(socket.SHUT_RDWR if far.gone else socket.SHUT_WR)
-    except OSError:
+    except (EOFError, OSError, paramiko.SSHException):
+        # Reading asks the other side for more now and then, which fails in these ways where the link has gone.
         _shut(near)
     upward.join()
     try:
