@@ -24,7 +24,7 @@ STUCK = """\
 from ez.build import Cache, Image, Scratch
 
 begun = Cache("/begun", "{name}", exclusive=True)
-script = "echo at-{name}; trap '' TERM INT; test -e /begun/it || {{ touch /begun/it; while :; do sleep 0.1; done; }}"
+script = "trap '' TERM INT; test -e /begun/it && exit; touch /begun/it; echo at-{name}; while :; do sleep 0.1; done"
 done = Image("debian:12").run(script, mounts=[begun]).run("echo {name} >/done")
 image = Scratch().copy_from(done, "/done", "/done")
 """
