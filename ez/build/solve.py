@@ -72,8 +72,7 @@ def build(
     wanted = tuple(outputs) or (Output("engine", reference),)
     info = _info(engine, wanted, platforms, cache_to, timestamp)
     check_caches(cache_to, info)
-    shared = any(cache.kind == "registry" for cache in (*cache_from, *cache_to))
-    exports = plan_exports(wanted, reference, info, platforms=len(platforms), timestamp=timestamp, shared=shared)
+    exports = plan_exports(wanted, reference, info, platforms=len(platforms), timestamp=timestamp)
     if timestamp is not None and info.store == "graphdriver":
         sink(Notice("this engine's image store (graph driver) keeps the times of files: images will differ", "warning"))
     order = Order(

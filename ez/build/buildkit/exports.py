@@ -44,13 +44,8 @@ def plan_exports(
     *,
     platforms: int = 1,
     timestamp: int | None = None,
-    shared: bool = False,
 ) -> tuple[Export, ...]:
-    """A solve for each of `outputs`; `reference` names the image in a tar. Raises EngineError for what cannot be.
-
-    Where layers are `shared` with a registry they are compressed; an image for the engine alone is there sooner as it
-    is (with the containerd image store gzip took 28 to 48 s of builds of 80 to 98 s).
-    """
+    """A solve for each of `outputs`; `reference` names the image in a tar. Raises EngineError for what cannot be."""
     graph_driver = info.store == "graphdriver"
     exports = []
     for output in outputs:
@@ -62,8 +57,6 @@ def plan_exports(
         plan = _on_graph_driver if graph_driver else _on_containerd
         export = plan(_replaceable(output), reference, info)
         exporter = _dated(export.exporter, timestamp, graph_driver) if export.exporter else None
-        if exporter is not None and output.kind == "engine" and not shared:
-            exporter = replace(exporter, attributes={"compression": "uncompressed", **exporter.attributes})
         exports.append(replace(export, exporter=exporter))
     return tuple(exports)
 
