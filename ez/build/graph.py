@@ -360,6 +360,15 @@ def _directory_of(uid: int, gid: int) -> Files:
     return Files(Scratch(), (MkDirAction("/cache", uid=uid, gid=gid),), Note("make a directory to cache in"))
 
 
+def is_cache_directory(state: State) -> bool:
+    """Whether `state` is what a cache mount begins with. Engines make it anew although what needs it is known."""
+    match state:
+        case Files(base=Scratch(), actions=(MkDirAction(uid=uid, gid=gid),)):
+            return state == _directory_of(uid, gid)
+        case _:
+            return False
+
+
 def _mounted(mount: Mount) -> State | None:
     match mount:
         case BindMount():

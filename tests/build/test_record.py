@@ -95,6 +95,11 @@ def test_a_step_is_what_makes_its_cache_key() -> None:
     assert set(copied.parts["written"]) == {"/etc/x"}
 
 
+def test_what_a_cache_mount_begins_with_is_no_work() -> None:
+    owned = Run(BASE, ("true",), mounts=(CacheMount("/cache", "own", uid=1000, gid=1000),))
+    assert [step.kind for step in described(walk(owned), Tree(()), {}, "00")] == ["image", "scratch", "cache", "run"]
+
+
 @pytest.mark.parametrize("outcome", [RAN, CACHED, FAILED, NOT_REACHED])
 def test_what_is_remembered_is_read_again(tmp_path: Path, outcome: str) -> None:
     path = tmp_path / "builds" / "hello@box.json"

@@ -19,7 +19,7 @@ from typing import Any
 
 from ez.build.definition import Definition
 from ez.build.explain.parts import Hasher, Parts, Tree, linked, parts_of
-from ez.build.graph import State
+from ez.build.graph import State, is_cache_directory
 from ez.events import Event, Vertex, VertexLog
 
 FORMAT = 1
@@ -34,7 +34,8 @@ RAN, CACHED, FAILED, NOT_REACHED = "ran", "cached", "failed", "not reached"
 class Step:
     """A step of a build. `inputs` are the numbers of the steps of the same build that it reads; `outcome` is one of
     the four words above; `seconds` is wall time, 0 where it did not run, `started` counts from the build's begin.
-    `kind` is the state's (`run`, `files`, `image`, ...) or `engine` for the engine's own work, such as exporting."""
+    `kind` is the state's (`run`, `files`, `image`, ...), `cache` for what a cache mount begins with, or `engine` for
+    the engine's own work, such as exporting."""
 
     kind: str
     label: str
@@ -131,7 +132,7 @@ def described(states: Any, tree: Tree, images: Mapping[str, str], salt: str, fir
         note, position = state.note, state.note.position
         steps.append(
             Step(
-                kind=type(state).__name__.removesuffix("Source").lower(),
+                kind="cache" if is_cache_directory(state) else type(state).__name__.removesuffix("Source").lower(),
                 label=hasher.masked(note.label),
                 parts=parts_of(state, tree, images, hasher),
                 inputs=tuple(dict.fromkeys(numbers[id] for id in linked(state, numbers))),

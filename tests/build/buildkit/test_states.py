@@ -250,9 +250,14 @@ def test_a_branch_held_to_a_commit(
 
 @contextmanager
 def served_over_http(repository: Path, host: str) -> Iterator[str]:
-    """A repository at an address that every engine reaches; see git's gitprotocol-http(5)."""
+    """A repository at an address that every engine reaches; see git's gitprotocol-http(5).
+
+    Requests are told of on standard error, where a failing test shows them.
+    """
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             self.answer("advertisement", b"001e# service=git-upload-pack\n0000" + self.packed("--advertise-refs"))
 
@@ -270,9 +275,6 @@ def served_over_http(repository: Path, host: str) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with ThreadingHTTPServer((host, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
