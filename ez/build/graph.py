@@ -122,10 +122,14 @@ class Sharing(Enum):
 
 @dataclass(frozen=True)
 class BindMount:
+    """`selector` of `source`. Sources of the same content count as the same, which takes an engine to read all of it;
+    not so with `by_content` False, for which `readonly` has to be False too."""
+
     target: str
     source: State
     selector: str = ""
     readonly: bool = True
+    by_content: bool = True
 
 
 @dataclass(frozen=True)
@@ -289,13 +293,16 @@ class Diff(Node):
 
     `paths` names the only files and directories that it makes or changes, where that is known, absolute: a worker
     without `diffop` copies those whole instead. So no other branch may change files of `lower` in them, nothing in
-    them may be deleted, and a directory that `upper` makes is named itself and not only by what is in it.
+    them may be deleted, and a directory that `upper` makes is named itself and not only by what is in it. With
+    `mount` a Run on a merge of which this is the last input copies them, where there is no `diffop`: it finds `upper`
+    at that place.
     """
 
     lower: State
     upper: State
     paths: tuple[str, ...] = ()
     note: Note = field(default=NO_NOTE, compare=False)
+    mount: str = ""
 
 
 State = Union[Scratch, ImageSource, LocalSource, GitSource, HttpSource, Run, Files, Merge, Diff]

@@ -13,6 +13,8 @@ from ez.build.image.shell import command
 
 VENV = "/opt/venv"
 VENV_PATH = f"{VENV}/bin"
+EARLY = "/dev/shm/ez-early"
+"""Where the first late step looks for the branch of the early ones, if that has not been merged."""
 
 
 class Installer(Enum):

@@ -2,6 +2,7 @@
 
 Without `mergeop` and `diffop` a merge becomes steps on top of its first input, in the order of its inputs:
 
+- a Diff with a `mount` is left out, and mounted in the step that the merge is for: see `Diff`;
 - a Diff with `paths` becomes a copy of those from `upper`. A path that is not there is nothing to copy, and none leads
   through a link, but for those that distributions have, such as `/lib`; in these it has to be there. Directories on the
   way to a path that are not there yet are root's with mode 0755; a directory that is there already keeps its owner and
@@ -100,12 +101,14 @@ class _Lowering:
 
     def _reads(self, state: State) -> tuple[State, ...]:
         """What has to be rewritten before `state`."""
+        state = self._mounted(state)
         if isinstance(state, Merge) and (plan := self._plan(state)) is not None:
             needed = ((piece.origin,) if isinstance(piece, _Copied) else below(piece.step)[1:] for piece in plan)
             return (state.inputs[0], *(one for origins in needed for one in origins))
         return below(state)
 
     def _rewritten(self, state: State) -> State:
+        state = self._mounted(state)
         match state:
             case Run() | Files():
                 return self._onto(self._done[state.base.identity], state)
@@ -115,6 +118,18 @@ class _Lowering:
                 return self._difference(state)
             case GitSource():
                 return self._repository(state)
+            case _:
+                return state
+
+    def _mounted(self, state: State) -> State:
+        """A step that copies the last branch below it itself, with that mounted."""
+        match state:
+            case Run(base=Merge(inputs=(first, *others, Diff(mount=place) as last)) as merge) if (
+                place and not self._merges
+            ):
+                base = replace(merge, inputs=(first, *others)) if others else first
+                mount = BindMount(place, last.upper, readonly=False, by_content=False)
+                return replace(state, base=base, mounts=(*state.mounts, mount))
             case _:
                 return state
 

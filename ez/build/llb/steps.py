@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from ez.build.buildkit.messages import llb
@@ -122,10 +123,11 @@ def _mounts(
         *secrets,
         *sockets,
     ]
-    return [root, *(_mount(mount, platform, inputs, output_of) for mount in ordered)]
+    outputs = count(1)
+    return [root, *(_mount(mount, platform, inputs, output_of, outputs) for mount in ordered)]
 
 
-def _mount(mount: Mounted, platform: Platform, inputs: Inputs, output_of: OutputOf) -> Any:
+def _mount(mount: Mounted, platform: Platform, inputs: Inputs, output_of: OutputOf, outputs: Iterator[int]) -> Any:
     match mount:
         case BindMount():
             return llb.Mount(
@@ -133,7 +135,7 @@ def _mount(mount: Mounted, platform: Platform, inputs: Inputs, output_of: Output
                 dest=mount.target,
                 selector=mount.selector,
                 readonly=mount.readonly,
-                output=EMPTY,
+                output=EMPTY if mount.by_content else next(outputs),
             )
         case CacheMount():
             cache = llb.CacheOpt(id=cache_id(mount, platform), sharing=mount.sharing.value)

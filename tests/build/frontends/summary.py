@@ -65,7 +65,8 @@ def _state(state: State) -> Iterator[str]:
             yield f"files{place}"
             yield from (f"    {line}" for action in state.actions for line in _action(action))
         case Diff():
-            yield f"branch of {_name(state.lower)}, up to {_name(state.upper)}: {' '.join(state.paths)}"
+            mount = f", or at {state.mount}" if state.mount else ""
+            yield f"branch of {_name(state.lower)}, up to {_name(state.upper)}: {' '.join(state.paths)}{mount}"
         case Merge():
             yield f"merge onto {_name(state.inputs[0])}"
 

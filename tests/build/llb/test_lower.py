@@ -2,6 +2,7 @@
 the files that come of it."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_steps_are_done_again_and_named_paths_are_copied() -> None:
     assert isinstance(lowered, Run)
     assert isinstance(lowered.base, Run)
     assert lowered.base.note == three.note
+
+
+def test_a_step_copies_the_last_branch_itself() -> None:
+    """Only a step does so, and only where the engine cannot merge."""
+    first, last = run(BASE, "1"), run(BASE, "2")
+    merged = Merge((BASE, Diff(BASE, first), Diff(BASE, last, ("/opt",), mount="/last")))
+    mount = BindMount("/last", last, readonly=False, by_content=False)
+    assert lower(run(merged, "3"), OLD) == replace(run(run(BASE, "1"), "3"), mounts=(mount,))
+    assert lower(run(merged, "3"), NEW) == run(merged, "3")
+    copied = lower(merged, OLD)
+    assert isinstance(copied, Files)
+    assert copied.base == run(BASE, "1")
 
 
 def test_branches_of_branches_are_spread_out() -> None:

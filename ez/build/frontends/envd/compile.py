@@ -112,8 +112,8 @@ def _software(state: State, record: Record, inputs: Inputs, target: Target) -> S
     early = _beside_apt(record, calls)
     start = packages.python(state, record, target.early, venv=not early)
     trunk = packages.apt(start, record, target.early)
-    branches = [packages.venv(start, record, early, target.early, target.late)] if early else []
-    state = python.install_late(join(trunk, start, branches), early, target.late)
+    branches = packages.venv(start, record, early, target.early, target.late) if early else ()
+    state = python.install_late(join(trunk, branches), early, target.late)
     for call in calls[len(early) :]:
         if record.dev and call.cwd == target.workdir:
             state = layers.work_directory(state, target.workdir)

@@ -60,12 +60,16 @@ def apt(state: State, record: Record, around: Surroundings) -> State:
     return layers.apt_packages(state, names, around, note, python=version)
 
 
-def venv(state: State, record: Record, calls: Sequence[PipCall], early: Surroundings, late: Surroundings) -> Branch:
-    """The virtual environment and what of the pip `calls` can be had before the distribution's packages are there."""
+def venv(
+    state: State, record: Record, calls: Sequence[PipCall], early: Surroundings, late: Surroundings
+) -> tuple[Branch, Branch]:
+    """The virtual environment, and what of the pip `calls` can be had before the distribution's packages are there."""
     assert record.python is not None
     note = Note("make /opt/venv", record.python.position)
     made = toolchain.virtual_environment(state, record.python.value, early, note)
-    return Branch(toolchain.install_early(made, calls, late), (toolchain.VENV,))
+    filled = toolchain.install_early(made, calls, late)
+    paths = (toolchain.VENV,)
+    return Branch(state, made, paths), Branch(made, filled, paths, toolchain.EARLY)
 
 
 def pip_calls(record: Record, inputs: Inputs, workdir: str) -> tuple[PipCall, ...]:

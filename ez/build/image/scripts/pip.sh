@@ -2,7 +2,7 @@
 #
 # $1: `once`; or `early`, on a branch beside the distribution's packages, and then `late` after both (`last` for the
 # last call). Early, a call is done if every package that pip would choose is a wheel; the first that is not so and all
-# after it are left until late, when what compiling needs is there.
+# after it are left until late, when what compiling needs is there. Late, $early is the branch if that is not merged.
 # $2: the call's number. $3: `pip` for what only pip can do, `uv`, or `index` for uv with an index named by the call.
 # $4...: arguments of `pip install`.
 
@@ -14,8 +14,10 @@ by=$3
 shift 3
 venv=/opt/venv
 left=$venv/.ez-left
+early=/dev/shm/ez-early
 
 main() {
+    [ ! -d "$early$venv" ] || take_early
     if [ "$when" = early ] && [ -e "$left" ]; then
         echo "ez: left until the distribution's packages are there, as the call before"
     elif [ "$when" = early ]; then
@@ -30,6 +32,23 @@ main() {
     [ "$when" != last ] || rm -f "$left"
 }
 
+# Have in $venv what the branch made of it: little in a build that installs one package more.
+take_early() {
+    lists=$(mktemp -d)
+    list_files "$early$venv" "$lists/early"
+    list_files "$venv" "$lists/here"
+    comm -z -13 "$lists/early.names" "$lists/here.names" | (cd "$venv" && xargs -0 -r rm -rf --)
+    comm -z -23 "$lists/early" "$lists/here" | cut -z -f 2- >"$lists/new"
+    tar -C "$early$venv" --format=posix --null --no-recursion -T "$lists/new" -cf - | tar -C "$venv" -xpf -
+    rm -rf "$lists"
+}
+
+# Of each file below $1 what tells it apart from another of its name, to $2; and the names alone.
+list_files() {
+    (cd "$1" && find . -mindepth 1 -printf '%y %m %U %G %s %T@ %l\t%P\0') | LC_ALL=C sort -z >"$2"
+    cut -z -f 2- "$2" | LC_ALL=C sort -z >"$2.names"
+}
+
 is_left() {
     [ -e "$left" ] && [ "$(cat "$left")" -le "$number" ]
 }
@@ -39,11 +58,11 @@ install_wheels() {
     python=$venv/bin/python
     [ "$by" != pip ] && [ -x "$python" ] && find_uv "$python" && take_settings || return 1
     export UV_PYTHON_DOWNLOADS=never UV_INDEX_STRATEGY=unsafe-best-match UV_NO_SOURCES=1
-    wheels=$(uv_plan --no-build "$@") && [ "$wheels" = "$(uv_plan "$@")" ] || return 1
+    wheels=$(uv_plan --no-build "$@") && [ "$wheels" = "$(uv_plan --offline "$@" || uv_plan "$@")" ] || return 1
     stamp=$(mktemp)
     share
     installed=
-    if uv_install --no-build "$@"; then
+    if uv_install_known "$@" || uv_install --no-build "$@"; then
         installed=1
         finish
     fi
@@ -58,40 +77,81 @@ uv_install() {
     return "$status"
 }
 
+# With what the plan has just asked for, where all of that and the packages are in the cache.
+uv_install_known() {
+    said=$(uv_install --offline --no-build "$@" 2>&1) || return 1
+    printf '%s\n' "$said"
+}
+
 # What would change, one package in a line.
 uv_plan() {
     plan=$(uv_install --dry-run "$@" 2>&1) || return 1
     printf '%s\n' "$plan" | grep '^ [-+~] ' || true
 }
 
-# Give uv pip's own settings. Fails for one that it has no word for.
+# Give uv pip's own settings. Fails for one that it has no word for. Variables win over files.
 take_settings() {
-    settings=$("$python" -m pip config list) || return 1
-    for scope in global install :env:; do
-        while IFS= read -r line; do
-            case $line in
-                "$scope".*) take_setting "${line#"$scope".}" || return 1 ;;
-            esac
-        done <<SETTINGS
-$settings
-SETTINGS
+    if has_settings_files; then
+        settings=$("$python" -m pip config list) || return 1
+        for section in global install; do
+            take_lines "$section." '=' "$settings" || return 1
+        done
+    elif [ -n "${PIP_CONFIG_FILE-}" ]; then
+        take_lines '' ' = ' "$(cat "$PIP_CONFIG_FILE")" || return 1
+    fi
+    for name in $(env | sed -n 's/^PIP_\([A-Z_]*\)=.*/\1/p'); do
+        eval "value=\$PIP_$name"
+        take_setting "$(printf '%s' "$name" | tr A-Z_ a-z-)" || return 1
     done
-    # Where a call and the settings name indexes, the two have their own ideas which of them count.
+    # Where a call and the settings name indexes, the two have their own ideas which of them counts.
     [ "$by" != index ] || [ -z "${UV_DEFAULT_INDEX-}${UV_EXTRA_INDEX_URL-}" ]
 }
 
-# $1: NAME='VALUE', written as Python writes it; several values are lines.
-take_setting() {
-    value=$(printf '%b' "${1#*=}" | tr '\n' ' ')
+# Where pip looks, beside the file that ez writes; asking pip itself takes a third of a second.
+has_settings_files() {
+    case ${PIP_CONFIG_FILE-} in
+        '' | /dev/shm/ez/pip.conf) ;;
+        *) return 0 ;;
+    esac
+    user=${XDG_CONFIG_HOME:-${HOME:-/root}/.config}
+    for file in /etc/pip.conf /etc/xdg/pip/pip.conf "$user/pip/pip.conf" "${HOME:-/root}/.pip/pip.conf" "$venv/pip.conf"; do
+        [ ! -e "$file" ] || return 0
+    done
+    [ -n "${XDG_CONFIG_DIRS-}" ]
+}
+
+# $1: what lines begin with that count. $2: what is between names and values. $3: the lines.
+take_lines() {
+    while IFS= read -r line; do
+        case $line in
+            "$1"*"$2"*)
+                line=${line#"$1"}
+                value=${line#*"$2"}
+                [ "$2" != '=' ] || written_value
+                take_setting "${line%%"$2"*}" || return 1
+                ;;
+        esac
+    done <<SETTINGS
+$3
+SETTINGS
+}
+
+# What $value is, written as Python writes it; several values are lines.
+written_value() {
+    value=$(printf '%b' "$value" | tr '\n' ' ')
     value=${value#?}
     value=${value%?}
-    case ${1%%=*} in
+}
+
+# $1: its name. $value: what it is set to.
+take_setting() {
+    case $1 in
         index-url) export UV_DEFAULT_INDEX="$value" ;;
         extra-index-url) export UV_EXTRA_INDEX_URL="$value" ;;
         trusted-host) export UV_INSECURE_HOST="$value" ;;
         cert) export SSL_CERT_FILE="$value" ;;
         timeout | default-timeout) export UV_HTTP_TIMEOUT="$value" ;;
-        break-system-packages | cache-dir | disable-pip-version-check | no-cache-dir | no-color | no-input) ;;
+        break-system-packages | cache-dir | config-file | disable-pip-version-check | no-cache-dir | no-color | no-input) ;;
         no-warn-script-location | progress-bar | quiet | retries | root-user-action | src | verbose) ;;
         *) return 1 ;;
     esac
@@ -106,7 +166,10 @@ finish() {
         find "$venv" -cnewer "$stamp" ! -type l -perm -g+w -exec chmod g-w {} +
     fi
     find "$venv/lib" -name '*.py' -cnewer "$stamp" | LC_ALL=C sort >"$stamp.files"
-    "$python" -m compileall -q -j 0 -i "$stamp.files" >/dev/null 2>&1 || true
+    # Processes beside one another take longer to start than a few files to compile.
+    jobs=1
+    [ "$(wc -l <"$stamp.files")" -lt 300 ] || jobs=0
+    "$python" -m compileall -q -j "$jobs" -i "$stamp.files" >/dev/null 2>&1 || true
     rm -f "$stamp.files"
 }
 
