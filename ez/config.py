@@ -39,6 +39,11 @@ KEYS: dict[str, Key] = {
     ),
     "cache.export": Key(str, "give builds to cache.registry: auto, off", ("EZ_CACHE_EXPORT",), "auto"),
     "cache.budget": Key(str, "size that `ez build cache` keeps a build cache to, as `50GB`", ("EZ_CACHE_BUDGET",)),
+    "build.buildkitd": Key(
+        str,
+        "the buildkitd of other computers, for builds there: `COMPUTER=ADDRESS`, several with spaces between them",
+        ("EZ_BUILDKITD",),
+    ),
     "ssh.config": Key(str, "the OpenSSH configuration that gets ez's Include line", ("EZ_SSH_CONFIG",)),
     "network.http_proxy": Key(str, "proxy for http", ("EZ_HTTP_PROXY", "http_proxy", "HTTP_PROXY")),
     "network.https_proxy": Key(str, "proxy for https", ("EZ_HTTPS_PROXY", "https_proxy", "HTTPS_PROXY")),
@@ -54,7 +59,7 @@ KEYS: dict[str, Key] = {
     "mirrors.apt_ubuntu": Key(str, "mirror of the Ubuntu archive", ("EZ_APT_UBUNTU",)),
     "mirrors.registry": Key(str, "mirror of Docker Hub for engines that ez installs", ("EZ_REGISTRY_MIRROR",)),
 }
-_PERSONAL_TABLES = ("cache", "mirrors", "network", "ssh")
+_PERSONAL_TABLES = ("build", "cache", "mirrors", "network", "ssh")
 PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in _PERSONAL_TABLES) | {"defaults.agent"}
 PROJECT_FILE = "ez.toml"
 

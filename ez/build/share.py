@@ -1,7 +1,7 @@
 """A cache and finished images that a team shares through a registry, under the name REGISTRY/NAME of a setting.
 
 Tags below that name: `env-ENVIRONMENT-DIGEST-PLATFORM` is a finished image, the digest that of its definition;
-`cache-ENVIRONMENT-PLATFORM-GENERATION` is what its steps made, for engines with BuildKit of one generation, since
+`cache-REPO-PLATFORM-GENERATION` is what the steps of a repo made, for engines with BuildKit of one generation, since
 none reads another's; with `-inline` behind it an image that carries its own cache, the only kind that the older image
 store of Docker can write.
 
@@ -62,7 +62,7 @@ class Shelf:
     """Where the team's registry keeps what belongs to one definition on one kind of engine: full references.
 
     `found` is the finished image by its digest, empty where there is none; `cache` and `inline` are for all
-    definitions of the environment. `store` is the engine's image store. `trouble` says why the registry cannot be
+    definitions of the repo. `store` is the engine's image store. `trouble` says why the registry cannot be
     used now, empty when it can.
     """
 
@@ -91,15 +91,17 @@ def look(
     environment: str,
     definition: Definition,
     *,
+    cache: str,
     docker_config: Path,
     network: Network = Network(),
 ) -> Shelf:
     """Ask the registry, through the engine and in one request, whether it has the finished image.
 
+    `cache` is what the team calls the repo: all that have one such name write to one cache, and the last one stays.
     The registry gets the person's credentials for it. Raises UsageError for a `registry` that is none, EngineError.
     """
     name = check_registry(registry)
-    question = _Question(name, environment, definition.digest, docker_config, network)
+    question = _Question(name, environment, cache, definition.digest, docker_config, network)
     return ask_buildkit(engine, question.ask)
 
 
@@ -195,9 +197,12 @@ def generation(capabilities: Iterable[str]) -> int:
 class _Question:
     """Whether the finished image is there, asked in a build that makes nothing."""
 
-    def __init__(self, name: str, environment: str, digest: str, docker_config: Path, network: Network) -> None:
+    def __init__(
+        self, name: str, environment: str, cache: str, digest: str, docker_config: Path, network: Network
+    ) -> None:
         self._name = name
         self._environment = environment
+        self._cache = cache
         self._digest = digest
         self._docker_config = docker_config
         self._network = network
@@ -215,7 +220,7 @@ class _Question:
         platform = str(worker.platform).replace("/", "-")
         minor = generation((*worker.capabilities, *worker.disabled))
         image = f"{self._name}:env-{self._environment}-{self._digest.removeprefix('sha256:')[:24]}-{platform}"
-        cache = f"{self._name}:cache-{self._environment}-{platform}-0.{minor}"
+        cache = f"{self._name}:cache-{self._cache}-{platform}-0.{minor}"
         found, trouble = await self._found(gateway, worker, image)
         return Shelf(image, cache, f"{cache}-inline", _store(worker), found, trouble)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ez.build.definition import Definition
 from ez.build.engine import DIGEST_LABEL, dialect, engine_info, find_image
@@ -36,6 +36,7 @@ def build(
     agent_socket: Path | None = None,
     agents: Mapping[str, SshAgent] = MappingProxyType({}),
     secrets: Mapping[str, bytes | Secret] = MappingProxyType({}),
+    uploads: Mapping[str, bytes | BinaryIO] = MappingProxyType({}),
     salt: str = "",
     docker_config: Path | None = None,
     outputs: Sequence[Output] = (),
@@ -49,7 +50,8 @@ def build(
     """Build `definition` into `outputs`, by default the image `reference` of the engine at the address `engine`.
 
     The image carries the label `ez.digest`. `network` reaches every step that has network and nothing of it stays in
-    the image; `secrets` and `agents` (by id; `agent_socket` is the agent `default`) reach the steps that mount them. A
+    the image; `secrets` and `agents` (by id; `agent_socket` is the agent `default`) reach the steps that mount them.
+    `uploads` are contents by the NAME of http sources `http://buildkit-session/NAME`; a stream serves one output. A
     non-empty `salt` makes every step run again, with its cache mounts as they are. Registry credentials come from
     `docker_config`, by default the Docker CLI's own file. Ctrl-C stops the build on the engine.
 
@@ -72,7 +74,8 @@ def build(
     wanted = tuple(outputs) or (Output("engine", reference),)
     info = _info(engine, wanted, platforms, cache_to, timestamp)
     check_caches(cache_to, info)
-    exports = plan_exports(wanted, reference, info, platforms=len(platforms), timestamp=timestamp)
+    shared = any(cache.kind == "registry" for cache in (*cache_from, *cache_to))
+    exports = plan_exports(wanted, reference, info, platforms=len(platforms), timestamp=timestamp, shared=shared)
     if timestamp is not None and info.store == "graphdriver":
         sink(Notice("this engine's image store (graph driver) keeps the times of files: images will differ", "warning"))
     order = Order(
@@ -81,6 +84,7 @@ def build(
         network=network,
         agents={**({"default": SshAgent("default", socket=agent_socket)} if agent_socket else {}), **agents},
         secrets=secrets,
+        uploads=uploads,
         salt=salt,
         docker_config=docker_config or Path.home() / ".docker" / "config.json",
         platforms=tuple(platforms),

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from ez.cli import build_cache
-from ez.cli.options import ComputerOption, JsonOption, QuietOption, VerboseOption
+from ez.cli.options import ComputerOption, JsonOption, QuietOption, SecretOption, SshOption, VerboseOption
 
 
 class _Build(TyperGroup):
@@ -77,16 +77,8 @@ def build(
             help="REF, type=registry,ref=REF,mode=max, type=local,dest=DIR or type=inline: cache to write; repeatable.",
         ),
     ] = None,
-    secrets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--secret", metavar="SPEC", help="id=NAME[,env=VARIABLE|,src=FILE]: for steps that mount it; repeatable."
-        ),
-    ] = None,
-    ssh: Annotated[
-        list[str] | None,
-        typer.Option("--ssh", metavar="SPEC", help="default[=SOCKET|KEY]: agent for steps that mount it; repeatable."),
-    ] = None,
+    secrets: SecretOption = None,
+    ssh: SshOption = None,
     rebuild: Annotated[bool, typer.Option("--no-cache", "--rebuild", help="Run every step anew.")] = False,
     plain: Annotated[
         bool, typer.Option("--plain", help="Add nothing to enter it by, unless the build file says dev=True.")
@@ -123,7 +115,8 @@ def build(
 
     It is the image that `ez env go` starts, which then finds it there; --tag gives it other names instead. On this
     computer it is built by the engine that the Docker CLI uses (DOCKER_HOST, contexts) or by a buildkitd
-    (BUILDKIT_HOST). Write directories called `cache` or `explain` as `./cache` and `./explain`.
+    (BUILDKIT_HOST), on another one by its Docker Engine or its buildkitd (build.buildkitd). Write directories called
+    `cache` or `explain` as `./cache` and `./explain`.
     """
     if context.invoked_subcommand is not None:
         return

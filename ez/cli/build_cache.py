@@ -55,6 +55,7 @@ def _show(found: CacheUsage) -> None:
     ]
     rows.append(("total", str(found.records), show_size(found.total), show_size(found.reclaimable), ""))
     print_table(("TYPE", "RECORDS", "SIZE", "RECLAIMABLE", "WHAT"), rows)
+    typer.echo(f"kept by the engine at {clean(found.engine)}")
     if found.registry:
         typer.echo(f"shared through {clean(found.registry)}" + ("" if found.not_shared else ", nothing left undone"))
     for failure in found.not_shared:
@@ -114,7 +115,7 @@ def _show_plan(planned: PrunePlan, *, json_output: bool) -> None:
         print_json(planned)
         return
     if not planned.records:
-        say(f"nothing to remove: the cache of `{planned.computer}` takes {show_size(planned.total)}")
+        say(f"nothing to remove: the cache of `{planned.engine}` takes {show_size(planned.total)}")
         return
     largest = sorted(planned.records, key=lambda record: -record.size)
     rows = [(show_size(record.size), record.type, record.description[:80]) for record in largest[:_SHOWN_RECORDS]]
@@ -122,7 +123,7 @@ def _show_plan(planned: PrunePlan, *, json_output: bool) -> None:
         rest = largest[_SHOWN_RECORDS:]
         rows.append((show_size(sum(record.size for record in rest)), "", f"{len(rest)} more"))
     print_table(("SIZE", "TYPE", "WHAT"), rows)
-    say(f"{show_size(planned.freed)} of {show_size(planned.total)} on `{planned.computer}`")
+    say(f"{show_size(planned.freed)} of {show_size(planned.total)} at `{planned.engine}`")
 
 
 def _budget(settings: Settings) -> int | None:

@@ -89,7 +89,7 @@ def make_request(flags: BuildFlags, settings: Settings, here: Path) -> BuildRequ
     repo = parse_reference(
         flags.repo, here, flags.ref, name=flags.name, github_over_ssh=settings.agent_socket is not None
     )
-    secrets, agents = _lent(flags, settings.environment)
+    secrets, agents = parse_lent(flags.secrets, flags.ssh, settings.environment)
     computer = flags.computer or settings.text("defaults.computer")
     platforms = parse_platforms(flags.platforms)
     if flags.print == "llb" and len(platforms) > 1:
@@ -163,13 +163,15 @@ def parse_platforms(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _lent(flags: BuildFlags, environment: Mapping[str, str]) -> tuple[dict[str, Secret], dict[str, SshAgent]]:
-    if not (flags.secrets or flags.ssh):
+def parse_lent(
+    secrets: tuple[str, ...], ssh: tuple[str, ...], environment: Mapping[str, str]
+) -> tuple[dict[str, Secret], dict[str, SshAgent]]:
+    """By their ids. Raises UsageError."""
+    if not (secrets or ssh):
         return {}, {}
     from ez.build.secrets import parse_secret, parse_ssh
 
-    secrets = _by_id(flags.secrets, parse_secret, environment, "--secret")
-    return secrets, _by_id(flags.ssh, parse_ssh, environment, "--ssh")
+    return _by_id(secrets, parse_secret, environment, "--secret"), _by_id(ssh, parse_ssh, environment, "--ssh")
 
 
 def _by_id(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from ez.build.definition import Definition
 from ez.build.explain.record import History
 from ez.build.llb.platform import Platform, parse_platform
 from ez.cli.output import say
-from ez.errors import EzError, UsageError
+from ez.env.files import write_whole
+from ez.errors import UsageError
 
 
 def check_print(kind: str, file: str | None) -> None:
-    """Raises UsageError for bytes that would go to a terminal."""
+    """Raises UsageError for bytes that would go to a terminal, and for a directory."""
+    if file is not None and os.path.isdir(file):
+        raise UsageError(f"--file is a directory: `{file}`", "name a file in it")
     if kind == "llb" and file is None and sys.stdout.isatty():
         raise UsageError("--print llb would write bytes to the terminal", "--file build.llb")
 
@@ -63,8 +67,5 @@ def _write(data: bytes, file: str | None) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    try:
-        Path(file).write_bytes(data)
-    except OSError as error:
-        raise EzError(f"--file cannot be written: `{file}`: {error.strerror}", "name another file") from error
+    write_whole(Path(os.path.realpath(file)), data)
     say(f"wrote {file}")

@@ -13,8 +13,8 @@ from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import clean, print_json, say
 from ez.cli.session import Session, session
 from ez.env.build import NAMED, BuildResult, build, check, describe
+from ez.env.kept import history_path
 from ez.env.request import BuildRequest, GoContext
-from ez.env.steps import history_path
 from ez.errors import EzError, UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _print(request: BuildRequest, context: GoContext, flags: BuildFlags, run: Se
     from ez.cli.build_print import print_definition
 
     definition = describe(request, context)
-    history = read_history(history_path(run.settings, request.computer, request.name))
+    history = read_history(history_path(run.settings, request.computer, request.repo))
     run.stop_progress()
     print_definition(definition, history, flags.print or "", flags.file, request.platforms)
 

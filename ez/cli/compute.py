@@ -158,13 +158,14 @@ def info(
             ("system", f"{found.os.name}, kernel {found.kernel}, {found.arch}"),
             ("login", f"{found.user} ({found.uid}), sudo {found.sudo}"),
             ("engine", engine if found.engine.version else found.engine.state),
+            *([("buildkitd", found.buildkit.host or found.buildkit.socket)] if found.buildkit.is_there else []),
             ("cpus", str(found.cpus)),
             ("memory", f"{found.memory / 1e9:.1f} GB, {found.memory_available / 1e9:.1f} GB available"),
             ("disk", f"{found.disk.home / 1e9:.1f} GB free for work, {found.disk.images / 1e9:.1f} GB for images"),
             ("gpus", gpus + (f", driver {found.nvidia.driver}" if found.nvidia.driver else "")),
         )
         for label, value in rows:
-            typer.echo(f"{label + ':':<9}{clean(value)}")
+            typer.echo(f"{label + ':':<11}{clean(value)}")
 
 
 @app.command()

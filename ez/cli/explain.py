@@ -12,11 +12,13 @@ from ez.build.explain.reasons import BEFORE, FIRST, LOST, REBUILD, SENT, UNFINIS
 from ez.build.explain.record import CACHED, RAN, read_history
 from ez.cli.output import clean, print_json, print_table
 from ez.cli.quantities import counted, show_span
-from ez.cli.session import Session, session
+from ez.cli.session import session
+from ez.config import Settings
+from ez.env.kept import histories, history_path
 from ez.env.reference import parse_reference
-from ez.env.steps import count_steps, history_path
+from ez.env.steps import count_steps
 from ez.errors import EzError
-from ez.names import shown
+from ez.names import check_name, shown
 
 _WIDEST = 90
 """Columns of a reason; `--json` has all of it."""
@@ -72,10 +74,11 @@ class Explained:
 def run_explain(named: str | None, computer: str | None, *, json_output: bool) -> None:
     with session("build-explain", json_output=json_output, quiet=True, log=False) as run:
         found = run.settings.text("defaults.computer") if computer is None else computer
-        environment, place = _name(named), "local" if found == "." else found
-        explanation = explain(read_history(history_path(run.settings, place, environment)))
+        place = "local" if found == "." else found
+        environment, path = _find(named, place, run.settings)
+        explanation = explain(read_history(path)) if path is not None else None
         if explanation is None:
-            raise _nothing(run, environment, place)
+            raise _nothing(environment, place, run.settings)
         explained = _explained(environment, place, explanation)
     if json_output:
         print_json(explained)
@@ -83,21 +86,21 @@ def run_explain(named: str | None, computer: str | None, *, json_output: bool) -
         _show(explained)
 
 
-def _name(named: str | None) -> str:
-    """Of an environment: given as such, or by its directory."""
-    is_directory = named is None or "/" in named or Path(named).is_dir()
-    return parse_reference(named, Path.cwd()).name if is_directory or named is None else named
+def _find(named: str | None, computer: str, settings: Settings) -> tuple[str, Path | None]:
+    """The name and the file of an environment: given as such, or by its directory or address."""
+    if named is None or "/" in named or Path(named).is_dir():
+        repo = parse_reference(named, Path.cwd())
+        return repo.name, history_path(settings, computer, repo)
+    paths = [path for place, path in histories(settings, check_name("environment", named)) if place == computer]
+    if len(paths) > 1:
+        raise EzError(f"{len(paths)} repos are called `{named}` on `{computer}`", "ez build explain DIRECTORY")
+    return named, paths[0] if paths else None
 
 
-def _nothing(run: Session, environment: str, computer: str) -> EzError:
-    folder = history_path(run.settings, computer, environment).parent.parent
-    others = [path.parent.name for path in folder.glob("*/builds.json")]
-    for other, _, name in sorted(found.partition(".") for found in others):
-        if name == environment:
-            return EzError(
-                f"no build of `{shown(environment)}` on `{computer}` is known", f"ez build explain {name} -c {other}"
-            )
-    return EzError(f"no build of `{shown(environment)}` on `{computer}` is known", "ez build, or ez env go, makes one")
+def _nothing(environment: str, computer: str, settings: Settings) -> EzError:
+    others = [place for place, _ in histories(settings, environment) if place != computer]
+    hint = f"ez build explain {environment} -c {others[0]}" if others else "ez build, or ez env go, makes one"
+    return EzError(f"no build of `{shown(environment)}` on `{shown(computer)}` is known", hint)
 
 
 def _explained(environment: str, computer: str, found: Explanation) -> Explained:

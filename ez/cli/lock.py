@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ez.cli.options import ComputerOption, JsonOption, QuietOption, VerboseOption
+from ez.cli.options import ComputerOption, JsonOption, QuietOption, SecretOption, SshOption, VerboseOption
 from ez.cli.output import clean, print_json, say
 from ez.cli.session import session
 from ez.errors import EzError, UsageError
@@ -30,6 +30,8 @@ def lock(
             "--platform", metavar="OS/ARCH[,...]", help="Lock Python packages for these (default: the engine's own)."
         ),
     ] = None,
+    secrets: SecretOption = None,
+    ssh: SshOption = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit code 1 where the lock lacks something.")
     ] = False,
@@ -43,7 +45,7 @@ def lock(
     What is locked stays as it is until --upgrade. Builds obey the lock beside their build file; commit it.
     """
     from ez.build.lock.lockfile import NAME
-    from ez.cli.build_flags import parse_platforms
+    from ez.cli.build_flags import parse_lent, parse_platforms
     from ez.cli.line import make_context, project_directory
     from ez.env.locking import check_lock, write_lock
     from ez.env.reference import parse_reference
@@ -65,11 +67,14 @@ def lock(
             if not state.current:
                 raise EzError(f"`{NAME}` does not have all that the build file names", "ez lock")
             return
+        lent = parse_lent(tuple(secrets or ()), tuple(ssh or ()), run.settings.environment)
         computer = compute or run.settings.text("defaults.computer")
         request = Request(
             repo, "local" if computer == "." else computer, entry=from_, agent=run.settings.flag("defaults.agent")
         )
-        changed = write_lock(request, make_context(run), upgrade=upgrade, platforms=wanted)
+        changed = write_lock(
+            request, make_context(run), upgrade=upgrade, platforms=wanted, secrets=lent[0], agents=lent[1]
+        )
         run.stop_progress()
         print_json(changed) if json_output else _show_change(changed)
 

@@ -20,3 +20,13 @@ EnvironmentArgument = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="The environment; of this directory if left out.")
 ]
 ComputerArgument = Annotated[str | None, typer.Argument(metavar="NAME", help="The computer.")]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret", metavar="SPEC", help="id=NAME[,env=VARIABLE|,src=FILE]: for steps that mount it; repeatable."
+    ),
+]
+SshOption = Annotated[
+    list[str] | None,
+    typer.Option("--ssh", metavar="SPEC", help="default[=SOCKET|KEY]: agent for steps that mount it; repeatable."),
+]

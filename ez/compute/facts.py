@@ -65,6 +65,22 @@ class Engine:
 
 
 @dataclass(frozen=True)
+class Buildkit:
+    """A standalone buildkitd, empty where there is none.
+
+    `host` is what the login user's `BUILDKIT_HOST` says; `socket` is the address of one that listens where it does by
+    itself, at a unix socket that this user may use.
+    """
+
+    host: str
+    socket: str
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.host or self.socket)
+
+
+@dataclass(frozen=True)
 class Gpu:
     """A display controller on the PCI bus: vendor and device are four hexadecimal digits."""
 
@@ -122,6 +138,7 @@ class Facts:
     home: str
     sudo: str
     engine: Engine
+    buildkit: Buildkit
     git: str
     gpus: tuple[Gpu, ...]
     nvidia: Nvidia
@@ -181,6 +198,7 @@ def parse(computer: str, values: Mapping[str, str], now: float, extra: str = "",
         home=reader.text("home"),
         sudo=reader.one_of("sudo", "root", "passwordless", "password", "none", "unasked"),
         engine=engine,
+        buildkit=Buildkit(reader.text("buildkit.host"), reader.text("buildkit.socket")),
         git=reader.text("git"),
         gpus=tuple(_gpu(reader, word) for word in reader.words("gpus")),
         nvidia=Nvidia(reader.text("nvidia.driver"), reader.flag("nvidia.toolkit"), reader.flag("nvidia.cdi")),

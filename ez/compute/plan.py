@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ez.compute.downloads import engine_settings, package_settings, proxy_settings
 from ez.compute.facts import Facts
@@ -43,12 +43,15 @@ class Step:
     needs_reconnect: bool = False
 
 
-def plan(facts: Facts, need: Network) -> tuple[Step, ...]:
+def plan(facts: Facts, need: Network, *, engine: bool = True) -> tuple[Step, ...]:
     """The steps that make the computer ready, in order; none when it is ready.
 
-    `need` is applied to what ez installs; an engine that is there is never reconfigured.
+    `need` is applied to what ez installs; an engine that is there is never reconfigured. Without `engine` the computer
+    needs none, or has another one, and its Docker Engine is left as it is.
     Raises PrepareError when the computer cannot be made ready.
     """
+    if not engine:
+        facts = replace(facts, engine=replace(facts.engine, state="user", kind="", client="", version=""))
     _check_engine(facts)
     installs, rest = _installs(facts, need), _engine_steps(facts)
     if not installs and not rest:
@@ -172,4 +175,7 @@ def _network_steps(facts: Facts, need: Network, installs: tuple[Step, ...]) -> t
 
 
 def _refuse(facts: Facts, what: str, hint: str) -> None:
-    raise PrepareError(f"{what}: `{facts.computer}`", hint)
+    """With the reason why a buildkitd is not enough, where there is one and nothing else."""
+    only_builds = facts.buildkit.is_there and facts.engine.state != "user"
+    about = "; its buildkitd builds images, and environments need a Docker Engine" if only_builds else ""
+    raise PrepareError(f"{what}: `{facts.computer}`{about}", hint)

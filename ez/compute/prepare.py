@@ -41,6 +41,7 @@ def prepare(
     sink: Sink,
     *,
     network: Network | None = None,
+    engine: bool = True,
     dry_run: bool = False,
     extra: str = "",
     extra_args: Sequence[str] = (),
@@ -48,15 +49,16 @@ def prepare(
     """Do what is missing on `host`, whose `facts` were just read; nothing, and no round trip, when it is ready.
 
     The work goes on there when the link drops; another call waits for it and does the rest. `network` is applied to
-    what is installed, but this computer's certificates are not added to itself. `extra` goes to each new reading of
-    the facts. Raises PrepareError for what cannot be done or failed, LinkLostError when the connection drops.
+    what is installed, but this computer's certificates are not added to itself. `engine`: see `plan`. `extra` goes to
+    each new reading of the facts. Raises PrepareError for what cannot be done or failed, LinkLostError when the
+    connection drops.
     """
     need = network or Network()
     if host.is_local:
         need = replace(need, ca_bundle="")
     changed: list[str] = []
     for _ in range(_ROUNDS):
-        steps = () if facts.preparing else plan(facts, need)
+        steps = () if facts.preparing else plan(facts, need, engine=engine)
         if not facts.preparing and (dry_run or not steps):
             _tell(facts, steps, sink)
             done = (*changed, *(step.id for step in steps))
@@ -67,7 +69,7 @@ def prepare(
         if facts.preparing or any(step.needs_reconnect for step in steps):
             _log_in_again(host, facts)
         facts = read_facts(host, extra, extra_args)
-    undone = ", ".join(step.title for step in plan(facts, need)) or "another ez keeps changing it"
+    undone = ", ".join(step.title for step in plan(facts, need, engine=engine)) or "another ez keeps changing it"
     raise PrepareError(f"not ready after all was done: `{host.name}`: {undone}", f"ez doctor {host.name}")
 
 

@@ -1,6 +1,6 @@
 """`ez build`: the same line as `ez env go`, as far as the image: computer, source, definition, engine.
 
-On this computer nothing is prepared: the engine is the one that the Docker CLI would use.
+On this computer nothing is prepared. Which engine builds: `ez.env.engine`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
+from ez.build.engines.discover import BUILDKITD, FoundEngine
 from ez.build.load import load
 from ez.build.order import Output
 from ez.compute.ensure import ensure
 from ez.env import share
+from ez.env.engine import engine_here, engine_of, engine_there
 from ez.env.evaluate import check_early
+from ez.env.image import Place, have_image, wanted_outputs
 from ez.env.lock import environment_lock
 from ez.env.request import BuildRequest, GoContext
-from ez.env.source import Source
 from ez.env.steps import (
     bring_source,
     build_image,
     connect,
     define,
-    engine_here,
-    engine_of,
-    image_reference,
     make_ready,
     refuse_other_repo,
 )
@@ -78,7 +77,7 @@ def build(request: BuildRequest, context: GoContext) -> BuildResult:
     """Walk the line to the image. Raises the EzError of the step that failed; running it again goes on from there."""
     started = time.monotonic()
     with _walked(request, context) as place:
-        image = _have_image(request, context, place)
+        image = have_image(request, context, place)
     digest = place.definition.digest
     outputs = wanted_outputs(request, digest)
     return BuildResult(
@@ -134,40 +133,21 @@ def describe(request: BuildRequest, context: GoContext) -> Definition:
         return define(request, context, host, bring_source(request, context, host), entered=not request.plain)[0]
 
 
-def wanted_outputs(request: BuildRequest, digest: str) -> tuple[Output, ...]:
-    """Everything that is to be made: the image under its own name where the person asked for nothing else."""
-    own = "-".join((image_reference(request.name, digest), *(name.replace("/", "-") for name in request.platforms)))
-    names = request.tags or (() if request.outputs else (own,))
-    return (*(Output("registry" if request.push else "engine", name) for name in names), *request.outputs)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the line has come to before the build. `socket` is the engine's on its computer, empty for one that has
-    none there."""
-
-    host: Host
-    source: Source
-    definition: Definition
-    engine: Address
-    socket: str
-
-
 @contextmanager
-def _walked(request: BuildRequest, context: GoContext) -> Iterator[_Place]:
+def _walked(request: BuildRequest, context: GoContext) -> Iterator[Place]:
     """The line up to the build."""
     if request.computer != "local":
         check_early(request.repo, request.entry, access=not request.plain)
     with _host(request, context) as host:
         if context.settings.text("cache.registry"):
-            from ez.env import share
-
             share.tell(context, host.name, request.name)
-        socket, engine = _engine(request, context, host)
+        engine = _engine(request, context, host)
+        standalone = engine.name == BUILDKITD
+        socket = "" if standalone else str(engine.address.path or "")
         source = bring_source(request, context, host)
         definition, source = define(request, context, host, source, entered=not request.plain)
-        with engine as address:
-            yield _Place(host, source, definition, address, socket)
+        with engine_of(host, engine.address) as address:
+            yield Place(host, source, definition, address, socket, standalone)
 
 
 @contextmanager
@@ -190,62 +170,9 @@ def _alone(request: BuildRequest, context: GoContext, computer: Computer) -> Abs
     return environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink)
 
 
-def _engine(request: BuildRequest, context: GoContext, host: Host) -> tuple[str, AbstractContextManager[Address]]:
+def _engine(request: BuildRequest, context: GoContext, host: Host) -> FoundEngine:
+    """The engine, as its computer knows it."""
     if host.is_local:
-        address = engine_here(context.settings).address
-        return str(address.path or ""), nullcontext(address)
-    ready, _ = make_ready(request, context, host)
-    return ready.socket, engine_of(host, ready.socket)
-
-
-def _have_image(request: BuildRequest, context: GoContext, place: _Place) -> Image:
-    """What the engine has already; or what the team has, where no more is wanted than the environment's image; or
-    built, with what the team knows of its steps."""
-    digest = place.definition.digest
-    outputs = wanted_outputs(request, digest)
-    with step(context.sink, "build", "Build") as report:
-        found = _found(request, place, outputs)
-        if found is not None:
-            report.detail, report.skipped = "the image is there", True
-            return found
-        shelf = share.ask(request, context, place.engine, place.definition)
-        is_own = bool(place.socket) and _is_own(request)
-        if is_own and (pulled := share.pull(request, context, place.engine, place.definition, shelf)):
-            report.detail = "found in the team's registry"
-            return pulled
-        image = build_image(
-            request,
-            context,
-            place.host,
-            place.definition,
-            place.engine,
-            outputs=outputs,
-            platforms=request.platforms,
-            cache_from=(*request.cache_from, *(shelf.imports if shelf else ())),
-            cache_to=(*request.cache_to, *(shelf.exports if shelf and is_own else ())),
-            secrets=request.secrets,
-            agents=request.agents,
-            timestamp=request.timestamp,
-        )
-        report.detail = f"ran {image.executed}, cached {image.cached}"
-        if shelf and is_own:
-            share.begin(request, context, place.host, place.socket, place.definition, place.source, shelf)
-        return image
-
-
-def _is_own(request: BuildRequest) -> bool:
-    """Whether it is the environment's image, made of nothing but its description: that is worth something to others."""
-    differs = (request.tags, request.outputs, request.platforms, request.secrets, request.agents, request.cache_to)
-    return not (any(differs) or request.plain or request.timestamp is not None)
-
-
-def _found(request: BuildRequest, place: _Place, outputs: tuple[Output, ...]) -> Image | None:
-    """The image where the engine has all that is asked for already."""
-    from ez.build.engine import find_image
-
-    elsewhere = any(output.kind != "engine" or output.attributes for output in outputs)
-    if request.rebuild or request.cache_to or request.platforms or request.timestamp is not None or elsewhere:
-        return None
-    images = [find_image(place.engine, output.target) for output in outputs]
-    is_there = all(image is not None and image.digest == place.definition.digest for image in images)
-    return images[0] if is_there else None
+        return engine_here(context.settings)
+    ready, _ = make_ready(request, context, host, to_build=True)
+    return engine_there(ready.facts, context.settings)

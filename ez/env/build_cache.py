@@ -10,16 +10,17 @@ from ez.build.engines.records import CacheRecord
 from ez.build.pruning import TypeUsage, choose, usage
 from ez.config import Settings
 from ez.env import share
-from ez.env.steps import engine_on
+from ez.env.engine import engine_on
 from ez.ssh.host import Host
 
 
 @dataclass(frozen=True)
 class CacheUsage:
-    """Sizes in bytes; `budget` is that of the settings, None without one. `registry` is the team's, if there is one,
-    and `not_shared` says which builds could not be given to it."""
+    """Sizes in bytes; `budget` is that of the settings, None without one. `engine` is the address of the one that keeps
+    it. `registry` is the team's, if there is one, and `not_shared` says which builds could not be given to it."""
 
     computer: str
+    engine: str
     records: int
     total: int
     reclaimable: int
@@ -31,9 +32,10 @@ class CacheUsage:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """What would go: `freed` bytes of the cache's `total`."""
+    """What would go: `freed` bytes of the cache's `total`. `engine` is the address of the one that keeps it."""
 
     computer: str
+    engine: str
     records: tuple[CacheRecord, ...]
     freed: int
     total: int
@@ -55,6 +57,7 @@ def look(host: Host, settings: Settings, budget: int | None) -> CacheUsage:
     found = usage(records)
     return CacheUsage(
         computer=host.name,
+        engine=str(engine),
         records=len(records),
         total=found.total,
         reclaimable=found.reclaimable,
@@ -72,7 +75,8 @@ def plan(
     with engine_on(host, settings) as engine:
         records = disk_usage(engine)
     chosen = choose(records, keep_bytes=keep_bytes, older_than=older_than, everything=everything, now=time.time())
-    return PrunePlan(host.name, chosen, sum(record.size for record in chosen), usage(records).total)
+    freed = sum(record.size for record in chosen)
+    return PrunePlan(host.name, str(engine), chosen, freed, usage(records).total)
 
 
 def carry_out(host: Host, settings: Settings, planned: PrunePlan, *, everything: bool) -> Pruned:

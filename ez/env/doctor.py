@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ez.build.engines.discover import BUILDKITD
 from ez.compute.facts import Facts, facts
 from ez.compute.plan import IMAGE_SPACE, OLDEST_ENGINE, gigabytes, on, plan
 from ez.compute.reach import reach
 from ez.config import Settings
+from ez.env.engine import buildkitd_there, engine_here, engine_of
 from ez.errors import EzError, HostError, HostKeyError, HostUnreachableError, LoginError, PrepareError
 from ez.models import Computer, LocalEndpoint
 from ez.ssh.host import Host
@@ -125,6 +127,7 @@ def _computer(settings: Settings, computer: Computer, connect: Callable[[Compute
             yield from _links(computer, "")
         found = facts(host)
         yield from _machine(settings, found)
+        yield from _builder(settings, found, host)
         yield from _downloads(found, host)
     except HostError as error:
         yield Check("facts", f"`{computer.name}` answers", "failed", error.message, error.hint or _again(computer))
@@ -200,6 +203,9 @@ def _engine(found: Facts) -> Check:
     if not engine.version:
         states = {"absent": "not installed", "stopped": "installed, not running", "headless": "without its client"}
         detail = states.get(engine.state, engine.state)
+        if found.buildkit.is_there:
+            detail = f"{detail}; a buildkitd builds images, and environments need a Docker Engine"
+            return Check("engine", "Docker Engine", "warning", detail, f"ez compute prepare {found.computer}")
         return Check("engine", "Docker Engine", "failed", detail, f"ez compute prepare {found.computer}")
     detail = f"{engine.version}, {engine.store} image store ({engine.driver})"
     if engine.release < OLDEST_ENGINE:
@@ -236,6 +242,24 @@ def _gpu(found: Facts) -> Check:
         fix = on(found, "sudo apt-get install nvidia-container-toolkit")
         return Check("gpu", "GPU", "warning", f"{names}: containers cannot use it", fix)
     return Check("gpu", "GPU", "ok", f"{names}, driver {found.nvidia.driver}" if found.nvidia.driver else names)
+
+
+def _builder(settings: Settings, found: Facts, host: Host) -> Iterator[Check]:
+    """The engine of `ez build`, where it is a standalone buildkitd."""
+    from ez.build.engine import workers
+
+    title = "engine for builds"
+    try:
+        chosen = engine_here(settings) if host.is_local else buildkitd_there(found, settings)
+        if chosen is None or chosen.name != BUILDKITD:
+            return
+        with engine_of(host, chosen.address) as engine:
+            platforms = [platform for worker in workers(engine) for platform in worker.platforms[:1]]
+    except EzError as error:
+        yield Check("builder", title, "failed", error.message, error.hint or on(found, "systemctl status buildkit"))
+        return
+    detail = f"{chosen.name} at {chosen.address} ({chosen.rule}), for {', '.join(platforms)}"
+    yield Check("builder", title, "ok", detail)
 
 
 def _downloads(found: Facts, host: Host) -> Iterator[Check]:

@@ -6,23 +6,24 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ez.build.definition import Definition
+from ez.build.engines.address import Address
 from ez.compute.ensure import ensure
 from ez.compute.prepare import Ready
 from ez.env import access, container, share
+from ez.env.engine import engine_of
 from ez.env.evaluate import check_early
+from ez.env.image import Place, have_image
 from ez.env.lock import environment_lock
 from ez.env.probe import Container, Probe
-from ez.env.request import GoContext, GoRequest
+from ez.env.request import BuildRequest, GoContext, GoRequest
 from ez.env.source import Source
 from ez.env.steps import (
     bring_source,
-    build_image,
     connect,
     define,
-    engine_of,
     image_reference,
     make_ready,
     refuse_other_repo,
@@ -103,7 +104,9 @@ def run(
         context.confirm(
             f"`{request.name}` changed and has to be replaced; {probe.sessions} open SSH sessions in it end. Go on?"
         )
-    image = _have_image(request, context, host, ready, definition, source)
+    asked = BuildRequest(request.repo, request.computer, request.entry, request.agent, request.rebuild)
+    with engine_of(host, Address.unix(ready.socket)) as engine:
+        image = have_image(asked, context, Place(host, source, definition, engine, ready.socket))
     with step(context.sink, "start", f"Start {request.name}") as report:
         access.prepare_home(request, context, host)
         probe = container.start(host, spec, image, force=request.rebuild)
@@ -151,31 +154,3 @@ def _specify(
         extra=dict(request.variables),
         current=current,
     )
-
-
-def _have_image(
-    request: GoRequest, context: GoContext, host: Host, ready: Ready, definition: Definition, source: Source
-) -> Image:
-    """The image that is in the engine, or else in the team's registry, or else built and then given to the team."""
-    from ez.build.engine import find_image
-
-    with step(context.sink, "build", "Build") as report, engine_of(host, ready.socket) as engine:
-        found = None if request.rebuild else find_image(engine, image_reference(request.name, definition.digest))
-        if found is not None and found.digest == definition.digest:
-            report.detail, report.skipped = "the image is there", True
-            return replace(found, built=False)
-        shelf = share.ask(request, context, engine, definition)
-        pulled = share.pull(request, context, engine, definition, shelf)
-        if pulled is not None:
-            report.detail = f"found in the team's registry, {_counts(pulled)}"
-            return pulled
-        reads, writes = (shelf.imports, shelf.exports) if shelf else ((), ())
-        image = build_image(request, context, host, definition, engine, cache_from=reads, cache_to=writes)
-        report.detail = f"{image.reference}, {_counts(image)}"
-        if shelf is not None:
-            share.begin(request, context, host, ready.socket, definition, source, shelf)
-        return image
-
-
-def _counts(image: Image) -> str:
-    return f"ran {image.executed}, cached {image.cached}, {image.pulled / 1e6:.1f} MB pulled"

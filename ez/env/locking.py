@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ez.build.frontends.inputs import Inputs
 from ez.build.load import load
@@ -14,11 +14,15 @@ from ez.build.lock.apply import read_lock
 from ez.build.lock.lockfile import NAME, Lock, lock_text
 from ez.build.lock.resolve import lock, outdated
 from ez.compute.ensure import ensure
+from ez.env.engine import engine_on
+from ez.env.files import write_whole
 from ez.env.request import GoContext, Request
-from ez.env.steps import connect, engine_on
-from ez.errors import EzError
+from ez.env.steps import connect
 from ez.events import step
 from ez.models import Image
+
+if TYPE_CHECKING:
+    from ez.build.secrets import Secret, SshAgent
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,18 @@ def check_lock(directory: Path, name: str, entry: str) -> LockState:
     return LockState(str(directory / NAME), known is not None and not missing, missing, tuple(_named(unused)))
 
 
-def write_lock(request: Request, context: GoContext, *, upgrade: bool, platforms: tuple[str, ...]) -> LockChange:
+def write_lock(
+    request: Request,
+    context: GoContext,
+    *,
+    upgrade: bool,
+    platforms: tuple[str, ...],
+    secrets: Mapping[str, Secret],
+    agents: Mapping[str, SshAgent],
+) -> LockChange:
     """Look up what the lock lacks, or with `upgrade` everything, on the engine of the computer; the directory stays
-    here. Raises what a build raises, EzError where the lock cannot be written."""
+    here. `secrets` and `agents` are lent to the steps on the way. Raises what a build raises, EzError where the lock
+    cannot be written; the lock is then as it was."""
     directory = Path(request.repo.path or ".")
     before = _read(directory)
     definition = load(directory, request.name, entry=request.entry, access=False, locked=False)
@@ -65,7 +78,7 @@ def write_lock(request: Request, context: GoContext, *, upgrade: bool, platforms
                 locked = lock(
                     definition,
                     engine,
-                    _build(request, context),
+                    partial(_build(request, context), secrets=secrets, agents=agents),
                     previous=before,
                     upgrade=upgrade,
                     platforms=platforms,
@@ -78,7 +91,7 @@ def write_lock(request: Request, context: GoContext, *, upgrade: bool, platforms
     finally:
         host.close()
     if locked.lock != before:
-        _write(directory / NAME, lock_text(locked.lock))
+        write_whole(directory / NAME, lock_text(locked.lock).encode())
     told = tuple(tuple(sorted(some)) for some in (new - old, old - new))
     return LockChange(str(directory / NAME), told[0], told[1], len(new), locked.left)
 
@@ -97,17 +110,6 @@ def _build(request: Request, context: GoContext) -> partial[Image]:
 
 def _read(directory: Path) -> Lock | None:
     return read_lock(Inputs(directory))
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise EzError(f"cannot be written: `{path}`: {error.strerror}", f"ls -ld {path.parent}") from error
 
 
 def _named(known: Lock) -> Iterator[str]:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ez.build.definition import Definition
+from ez.build.engines.address import Address
+from ez.build.engines.discover import FoundEngine
 from ez.build.explain.reasons import SENT, foresee
 from ez.build.explain.record import read_history
 from ez.build.load import load
 from ez.compute.ensure import ensure
 from ez.compute.plan import plan
-from ez.env.build import wanted_outputs
+from ez.env.engine import buildkitd_there, engine_here, engine_of
 from ez.env.evaluate import check_early
+from ez.env.image import wanted_outputs
+from ez.env.kept import history_path
 from ez.env.probe import Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest, Request
-from ez.env.steps import connect, engine_here, engine_of, history_path, image_reference, look
+from ez.env.steps import connect, image_reference, look
 from ez.ssh.host import Host
 
 _WORDS = {"engine": "make the image", "registry": "push", "local": "write files to"}
@@ -65,22 +69,28 @@ def plan_build(request: BuildRequest, context: GoContext) -> Plan:
     try:
         actions = []
         if host.is_local:
-            found = engine_here(context.settings)
-            actions.append(Action("engine", f"{found.name} at {found.address} ({found.rule})"))
+            actions.append(_engine(engine_here(context.settings)))
             actions.append(Action("source", _source(request, str(context.settings.directories.home), host)))
         else:
             facts, _ = look(host, request.name)
-            steps = ", ".join(step.title for step in plan(facts, context.network))
+            standalone = buildkitd_there(facts, context.settings)
+            steps = ", ".join(step.title for step in plan(facts, context.network, engine=standalone is None))
             actions += [
                 Action("connect", f"{computer.name} ({facts.os.name})"),
                 Action("prepare", steps or "nothing to do"),
             ]
+            if standalone is not None:
+                actions.append(_engine(standalone))
             actions.append(Action("source", _source(request, facts.home, host)))
         digest = definition.digest if definition else ""
         actions += [Action("build", text) for text in _builds(request, context, computer.name, definition)]
         return Plan(request.name, computer.name, digest, tuple(actions))
     finally:
         host.close()
+
+
+def _engine(found: FoundEngine) -> Action:
+    return Action("engine", f"{found.name} at {found.address} ({found.rule})")
 
 
 def _builds(request: BuildRequest, context: GoContext, computer: str, definition: Definition | None) -> Iterator[str]:
@@ -90,7 +100,7 @@ def _builds(request: BuildRequest, context: GoContext, computer: str, definition
         return
     for output in wanted_outputs(request, definition.digest):
         yield f"{_WORDS.get(output.kind, f'write a {output.kind} export to')} {output.target}"
-    foreseen = foresee(read_history(history_path(context.settings, computer, request.name)), definition)
+    foreseen = foresee(read_history(history_path(context.settings, computer, request.repo)), definition)
     if foreseen is not None and not request.rebuild:
         ran = [foreseen.build.steps[reason.step].label for reason in foreseen.reasons if reason.kind != SENT]
         steps = "1 step" if len(ran) == 1 else f"{len(ran)} steps"
@@ -124,7 +134,7 @@ def _rest(
     if not is_bare and not request.rebuild:
         from ez.build.engine import find_image
 
-        with engine_of(host, socket) as engine:
+        with engine_of(host, Address.unix(socket)) as engine:
             there = find_image(engine, reference) is not None
     replaced = f"replace the container of {request.name}" if current else f"start {request.name}"
     return [Action("build", f"nothing to do, {reference} is there" if there else reference), Action("start", replaced)]

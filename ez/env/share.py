@@ -18,10 +18,11 @@ from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.compute.ensure import ensure
 from ez.config import Settings
+from ez.env.engine import engine_of
 from ez.env.lock import environment_lock
 from ez.env.request import GoContext, Request
 from ez.env.source import Source
-from ez.env.steps import connect, engine_of, image_reference
+from ez.env.steps import connect, image_reference
 from ez.errors import BusyError, EzError
 from ez.events import Notice, null_sink
 from ez.models import Image
@@ -64,12 +65,14 @@ def ask(request: Request, context: GoContext, engine: Address, definition: Defin
     if not registry:
         return None
     from ez.build.share import look
+    from ez.env.kept import team_name
 
     shelf = look(
         engine,
         registry,
         request.name,
         definition,
+        cache=team_name(request.repo),
         docker_config=context.settings.docker_config,
         network=context.network,
     )
@@ -167,7 +170,7 @@ def _give(job: Job, context: GoContext) -> None:
     settings = context.settings
     host = connect(ensure(job.computer, context.state), context)
     try:
-        with engine_of(host, job.socket) as engine:
+        with engine_of(host, Address.unix(job.socket)) as engine:
             reference = image_reference(job.environment, job.digest)
             if has_image(engine, reference, job.digest):
                 share_image(engine, reference, job.shelf, docker_config=settings.docker_config, sink=context.sink)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
-from ez.build.engines.discover import FoundEngine, find_engine
 from ez.build.order import Cache, Output
-from ez.config import Settings
+from ez.env.engine import buildkitd_there
 from ez.env.evaluate import evaluate, remember, remembered
+from ez.env.kept import cache_directory, history_path
 from ez.env.request import GoContext, Request
 from ez.env.source import Source, bring
-from ez.errors import EngineError, EzError, UsageError
+from ez.errors import EzError, UsageError
 from ez.events import Notice, step
 from ez.models import Computer, Image
 from ez.ssh.host import Host
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from ez.compute.prepare import Ready
     from ez.env.probe import Probe
 
-_SIGN_OF_LIFE_SECONDS = 15
 _MAKING = ("run", "files", "merge", "diff")
 
 
@@ -58,16 +55,24 @@ def look(host: Host, environment: str) -> tuple[Facts, Probe]:
     return found, parse_probe(found.extra)
 
 
-def make_ready(request: Request, context: GoContext, host: Host) -> tuple[Ready, Probe]:
+def make_ready(request: Request, context: GoContext, host: Host, *, to_build: bool = False) -> tuple[Ready, Probe]:
+    """With a Docker Engine, except `to_build` where a buildkitd does that."""
     from ez.compute.prepare import prepare
     from ez.env.probe import parse_probe, script
 
     with step(context.sink, "prepare", f"Prepare {host.name}") as report:
         found, _ = look(host, request.name)
+        standalone = buildkitd_there(found, context.settings) if to_build else None
         ready = prepare(
-            host, found, context.sink, network=context.network, extra=script("probe"), extra_args=[request.name]
+            host,
+            found,
+            context.sink,
+            network=context.network,
+            engine=standalone is None,
+            extra=script("probe"),
+            extra_args=[request.name],
         )
-        report.detail = f"{ready.facts.os.name}, Docker {ready.engine}"
+        report.detail = f"{ready.facts.os.name}, {standalone.name if standalone else f'Docker {ready.engine}'}"
         report.skipped = not ready.changed
     if ready.changed and not host.is_local:
         context.ssh().close_master(f"ez-{host.name}")
@@ -75,7 +80,7 @@ def make_ready(request: Request, context: GoContext, host: Host) -> tuple[Ready,
 
 
 def bring_source(request: Request, context: GoContext, host: Host) -> Source:
-    cache = cache_directory(context.settings, host.name, request.name)
+    cache = cache_directory(context.settings, host.name, request.repo)
     known_hosts = ""
     if request.repo.url is not None or not host.is_local:
         from ez.env.access import git_hosts
@@ -113,21 +118,6 @@ def define(
 
 def image_reference(environment: str, digest: str) -> str:
     return f"ez/{environment}:{digest.removeprefix('sha256:')[:24]}"
-
-
-def cache_directory(settings: Settings, computer: str, environment: str) -> Path:
-    """What this computer keeps of an environment elsewhere; may be removed at any time."""
-    return settings.directories.cache / "environments" / f"{computer}.{environment}"
-
-
-def history_path(settings: Settings, computer: str, environment: str) -> Path:
-    """What the last builds of an environment did; see `ez.build.explain.record`."""
-    return cache_directory(settings, computer, environment) / "builds.json"
-
-
-def engine_here(settings: Settings) -> FoundEngine:
-    """The engine that the Docker CLI of this computer would use. Raises EngineError."""
-    return find_engine(settings.environment, settings.directories.home)
 
 
 def build_image(
@@ -182,7 +172,7 @@ def build_image(
         raise
     finally:
         if recorded:
-            path = history_path(settings, host.name, request.name)
+            path = history_path(settings, host.name, request.repo)
             record = remember_build(path, definition, trace, failed=image is None, rebuilt=request.rebuild)
     if not recorded:
         return image
@@ -193,30 +183,3 @@ def build_image(
 def count_steps(record: Build, outcome: str) -> int:
     """How many steps ended so, of those that make something: not of sources, and not the engine's own."""
     return sum(step.outcome == outcome and step.kind in _MAKING for step in record.steps)
-
-
-@contextmanager
-def engine_of(host: Host, socket: str) -> Iterator[Address]:
-    """The engine at `socket` of that computer. Where it is lost because the computer is, that is what is raised."""
-    try:
-        with host.unix_socket(socket) as path:
-            yield Address.unix(path, "" if host.is_local else f"{host.name}:{socket}")
-    except EngineError:
-        if not host.is_local:
-            host.run(["true"], timeout=_SIGN_OF_LIFE_SECONDS)
-        raise
-
-
-@contextmanager
-def engine_on(host: Host, settings: Settings) -> Iterator[Address]:
-    """The engine of a computer as it is now; nothing is prepared. Raises EngineError where there is none."""
-    if host.is_local:
-        yield engine_here(settings).address
-        return
-    from ez.compute.facts import facts
-
-    socket = facts(host).engine.socket
-    if not socket:
-        raise EngineError(f"no Docker Engine on `{host.name}`", f"ez compute prepare {host.name}")
-    with engine_of(host, socket) as engine:
-        yield engine

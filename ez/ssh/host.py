@@ -10,6 +10,9 @@ from typing import Protocol
 from ez.errors import Result
 from ez.ssh.streams import Input
 
+Target = str | tuple[str, int]
+"""What listens on a host: the path of a unix socket, or a name or address with a port, as the host itself knows it."""
+
 
 class Host(Protocol):
     """A computer that commands run on. Implementations are `LocalHost` and `SshHost`; both are thread-safe."""
@@ -58,8 +61,11 @@ class Host(Protocol):
     def get(self, path: str) -> bytes:
         """Read a file. Raises CommandError if it cannot be read."""
 
-    def unix_socket(self, path: str) -> AbstractContextManager[Path]:
-        """A unix socket on this computer that reaches the unix socket `path` on the host while the block lasts."""
+    def unix_socket(self, target: Target) -> AbstractContextManager[Path]:
+        """A unix socket on this computer that reaches `target` on the host while the block lasts.
+
+        Raises HostError for a port of this computer, which nothing has to be brought to.
+        """
 
     def reconnect(self) -> None:
         """Log in anew, so that changed group memberships hold. Nothing to do on this computer."""

@@ -13,6 +13,7 @@ from typing import IO, cast
 from ez.errors import HostError
 from ez.events import Sink, null_sink
 from ez.ssh.base import CommandHost
+from ez.ssh.host import Target
 from ez.ssh.quoting import shorten
 
 AGENT_VARIABLE = "SSH_AUTH_SOCK"
@@ -41,8 +42,10 @@ class LocalHost(CommandHost):
             raise HostError(f"command cannot be started: `{shorten(argv[0])}` ({error})") from error
 
     @contextmanager
-    def unix_socket(self, path: str) -> Iterator[Path]:
-        yield Path(path)
+    def unix_socket(self, target: Target) -> Iterator[Path]:
+        if not isinstance(target, str):
+            raise HostError(f"a port of this computer is no unix socket: `{target[0]}:{target[1]}`")
+        yield Path(target)
 
     def reconnect(self) -> None:
         pass

@@ -23,6 +23,7 @@ from paramiko.message import Message
 from ez.errors import HostError
 from ez.events import Sink, null_sink
 from ez.ssh.base import CommandHost
+from ez.ssh.host import Target
 from ez.ssh.link import Link, Opening
 from ez.ssh.local import AGENT_VARIABLE
 from ez.ssh.quoting import command_line
@@ -84,12 +85,12 @@ class SshHost(CommandHost):
         return RemoteProcess(connection.link, channel, end)
 
     @contextmanager
-    def unix_socket(self, path: str) -> Iterator[Path]:
+    def unix_socket(self, target: Target) -> Iterator[Path]:
         connection = self._connection
         if not connection.warm:
             # sshd turns NODELAY on with a connection's first command; without it each message waits 40 ms.
             self.run(["true"], timeout=_ENDING)
-        with tunnel(connection.link, path, self.start, self._sink) as local:
+        with tunnel(connection.link, target, self.start, self._sink) as local:
             yield local
 
     def reconnect(self) -> None:

@@ -1,4 +1,4 @@
-"""Unix sockets through an SSH connection, both ways: the host's Docker socket to here, the person's agent to there."""
+"""Sockets through an SSH connection, both ways: the host's engine to here, the person's agent to there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import paramiko
@@ -15,22 +16,23 @@ from paramiko.channel import Channel
 
 from ez.errors import EzError
 from ez.events import CommandRun, Sink
-from ez.ssh.link import Link
+from ez.ssh.host import Target
+from ez.ssh.link import Link, Opening
 from ez.ssh.streams import CHUNK, Process, Worker
 
 Start = Callable[[Sequence[str], bool], Process]
 
 
 @contextmanager
-def tunnel(link: Link, path: str, start: Start, sink: Sink) -> Iterator[Path]:
-    """A unix socket in a private directory here, each of whose connections reaches `path` on the far end of `link`.
+def tunnel(link: Link, target: Target, start: Start, sink: Sink) -> Iterator[Path]:
+    """A unix socket in a private directory here, each of whose connections reaches `target` on the far end of `link`.
 
     A connection that the host refuses is closed at once, and told to `sink`.
     """
     # Short, whatever TMPDIR says: the path of a unix socket has at most 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="ez-", dir="/tmp"))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    door = _Door(link, path, start, sink)
+    door = _Door(link, target, start, sink)
     try:
         local = directory / "s"
         listener.bind(str(local))
@@ -151,11 +153,12 @@ def _upward(near: socket.socket, far: End) -> None:
 
 
 class _Door:
-    """Opens the far end for each local connection: a channel to the socket, else a command that connects there."""
+    """Opens the far end for each local connection: a channel to the target, else a command that connects there."""
 
-    def __init__(self, link: Link, path: str, start: Start, sink: Sink) -> None:
+    def __init__(self, link: Link, target: Target, start: Start, sink: Sink) -> None:
         self._link = link
-        self._path = path
+        self._target = target
+        self._address = f"unix://{target}" if isinstance(target, str) else "tcp://{}:{}".format(*target)
         self._start = start
         self._sink = sink
         self._lock = threading.Lock()
@@ -193,19 +196,33 @@ class _Door:
 
     def _by_channel(self) -> End | None:
         try:
-            # The two fields after the path are reserved (OpenSSH's PROTOCOL file, section 2.4).
-            return ChannelEnd(self._link.begin("direct-streamlocal@openssh.com", self._path, "", 0).wait())
+            return ChannelEnd(self._ask().wait())
         except paramiko.ChannelException:
-            # Nobody listens there, or the server forwards no sockets: it says the same for both.
+            # Nobody listens there, or the server forwards nothing: it says the same for both.
             self._refused = True
             return None
 
+    def _ask(self) -> Opening:
+        if isinstance(self._target, str):
+            # The two fields after the path are reserved (OpenSSH's PROTOCOL file, section 2.4).
+            return self._link.begin("direct-streamlocal@openssh.com", self._target, "", 0)
+        # Where to, and from where somebody connects here (RFC 4254, section 7.2).
+        return self._link.begin("direct-tcpip", *self._target, "127.0.0.1", 0)
+
     def _by_command(self) -> End:
-        command = ["docker", "-H", f"unix://{self._path}", "system", "dial-stdio"]
-        return CommandEnd(self._start(command, False), self._tell)
+        text = files("ez.ssh").joinpath("dial.sh").read_text()
+        return CommandEnd(self._start(["sh", "-c", text, "ez", self._address], False), self._tell)
 
     def _tell(self, code: int, said: str) -> None:
-        self._sink(CommandRun(self._link.name, f"[connect to {self._path}]", code, 0.0, tuple(said.splitlines()[-10:])))
+        self._sink(
+            CommandRun(
+                self._link.name,
+                f"[connect to {self._address.removeprefix('unix://')}]",
+                code,
+                0.0,
+                tuple(said.splitlines()[-10:]),
+            )
+        )
 
 
 def _accept(listener: socket.socket, door: _Door) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import re
+import threading
 import urllib.request
+import uuid
 import zipfile
 from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from ez.build.graph import (
     HttpSource,
     ImageSource,
     MkFileAction,
+    Note,
     Position,
     Run,
     State,
@@ -33,9 +37,10 @@ from ez.build.lock.apply import apply
 from ez.build.lock.lockfile import NAME, Lock, LockedGit, LockedHttp, LockedImage, LockedPython, lock_text, parse_lock
 from ez.build.lock.resolve import Locked, lock, outdated
 from ez.build.solve import build
-from ez.errors import BuildError, DefinitionError, StepError
+from ez.errors import DefinitionError, StepError
 from ez.models import Network
-from tests.build.buildkit.conftest import BASE, Engine, define, sh
+from tests.build.buildkit.conftest import BASE, SMALL, Engine, define, name_in_registry, sh
+from tests.build.buildkit.fronted import fronted
 from tests.build.image.conftest import BUNDLE
 from tests.testbed import Agent, Testbed
 
@@ -210,7 +215,9 @@ def test_images_sources_and_downloads_on_an_engine(
     with urllib.request.urlopen(urllib.request.Request(f"{served}/manifests/12", headers=accept), timeout=20) as reply:
         digest, blob = reply.headers["Docker-Content-Digest"], json.load(reply)["config"]["digest"]
     http = HttpSource(f"{served}/blobs/{blob}", "config.json")
-    own = local.build(define(sh(BASE, "echo own >/own"))).reference
+    own = f"{name_in_registry(local, testbed)}:1"
+    local.build(define(sh(BASE, "echo own >/own")), reference=own)
+    local.made.append(own)
 
     def made(image: str) -> State:
         return Files(ImageSource(image), tuple(CopyAction(one, "/", "/x") for one in (git, http, ImageSource(own))))
@@ -218,7 +225,7 @@ def test_images_sources_and_downloads_on_an_engine(
     definition = define(made("debian:12"))
     found = relock(local, definition, agent_socket=agent.socket)
     assert found.lock.images == (
-        LockedImage(f"docker.io/{own}", ""),
+        LockedImage(own, ""),
         LockedImage("docker.io/library/debian:12", digest),
     )
     apply(definition.state, parse_lock(lock_text(found.lock)), Inputs(tmp_path))
@@ -233,31 +240,120 @@ def test_images_sources_and_downloads_on_an_engine(
     assert relock(local, definition, found.lock, agent_socket=agent.socket) == found
     digested = replace(found.lock, images=tuple(replace(one, digest=DIGEST) for one in found.lock.images))
     builder = functools.partial(build, network=NETWORK, agent_socket=agent.socket)
-    with pytest.raises(BuildError, match="no registry gives the image that is locked"):
+    with pytest.raises(StepError, match="no such image"):
         lock(definition, local.address, builder, previous=digested, upgrade=True)
-    with pytest.raises(BuildError, match="nobody-has-this"):
+    with pytest.raises(StepError, match="nobody-has-this"):
         relock(local, define(made("ez-test/nobody-has-this:1")), found.lock, agent_socket=agent.socket)
+
+
+@pytest.mark.engine
+def test_an_answer_that_tells_nothing_is_an_error(local: Engine, testbed: Testbed) -> None:
+    """Whatever a server says but that something is not there, and although the engine has the image."""
+    note = Note(position=Position("build.envd", 7))
+
+    def asking(address: str) -> list[Definition]:
+        own = f"{address}/ez-test/{uuid.uuid4().hex}:1"
+        local.build(define(Files(SMALL, (MkFileAction("/own", b""),))), reference=own)
+        local.made.append(own)
+        sources = (
+            ImageSource(own, note=note),
+            HttpSource(f"http://{address}/file", "file", note=note),
+            GitSource(f"http://{address}/thing.git", "main", note=note),
+        )
+        return [define(Files(BASE, (CopyAction(source, "/", "/x"),))) for source in sources]
+
+    def refused(address: str, definitions: list[Definition]) -> None:
+        for definition in definitions:
+            with pytest.raises(StepError, match=re.escape(address)) as caught:
+                relock(local, definition)
+            assert (caught.value.file, caught.value.line) == ("build.envd", 7)
+            assert caught.value.hint
+
+    with fronted(testbed.registry.host_address) as door:
+        definitions = asking(door.address)
+        for door.status in (401, 403, 429, 500):
+            refused(door.address, definitions)
+        door.status = 0
+        assert "" in [one.digest for one in relock(local, definitions[0]).lock.images]
+    refused("127.0.0.1:9", asking("127.0.0.1:9"))
+
+
+WITH_INDEX = """\
+from ez.build import Image, Secret
+
+image = (
+    Image("ubuntu:22.04")
+    .with_python("3.11")
+    .pip_install(
+        "private-thing==1.0",
+        extra_index="http://{index}/simple",
+        options=["--trusted-host", "{host}", "--retries", "0"],
+        secrets=[Secret("netrc", target="/root/.netrc")],
+    )
+)
+"""
+
+
+@pytest.mark.engine
+def test_a_package_index_that_asks_who_comes(local: Engine, testbed: Testbed, tmp_path: Path) -> None:
+    """It learns that from a secret, which nothing keeps. One that does not answer is not left out, as pip would."""
+    host = testbed.world.address(1)
+    page = tmp_path / "served" / "simple" / "private-thing"
+    page.mkdir(parents=True)
+    wheel(page, "private_thing-1.0")
+    served = functools.partial(SimpleHTTPRequestHandler, directory=str(page.parents[1]))
+    with ThreadingHTTPServer(("127.0.0.1", 0), served) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with fronted(f"127.0.0.1:{server.server_address[1]}", host) as door:
+            door.user, door.password = "somebody", f"canary-{uuid.uuid4().hex}"
+            (tmp_path / "build.py").write_text(WITH_INDEX.format(index=door.address, host=host))
+            definition = functools.partial(load, tmp_path, "hello", entry="build.py:image", access=False)
+            netrc = f"machine {host} login {door.user} password {door.password}".encode()
+            found = relock(local, definition(locked=False), secrets={"netrc": netrc})
+            text = lock_text(found.lock)
+            assert "private_thing==1.0 --hash=sha256:" in text
+            (tmp_path / NAME).write_text(text)
+            image = local.build(definition(), network=NETWORK, secrets={"netrc": netrc})
+            assert (
+                door.password not in text + repr(local.said.events) + local.docker("history", image.reference).decode()
+            )
+            with pytest.raises(StepError) as caught:
+                relock(local, definition(locked=False), secrets={"netrc": b"machine other login x password y"})
+            assert any("401" in line and f"http://{door.address}/simple" in line for line in caught.value.log)
+            door.status = 500
+            with pytest.raises(StepError) as caught:
+                relock(local, definition(locked=False), secrets={"netrc": netrc})
+            assert caught.value.line == 6
+            assert any(line.startswith("ez: an index gives no answer: http://") for line in caught.value.log)
+        server.shutdown()
+
+
+def wheel(folder: Path, name: str, *requires: str) -> None:
+    """A wheel of the package and version `name`, without anything in it."""
+    package, version = name.split("-")
+    needed = "".join(f"Requires-Dist: {one}\n" for one in requires)
+    with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as file:
+        for path, text in {
+            "METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n{needed}",
+            "WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "".join(f"{name}.dist-info/{part},,\n" for part in ("METADATA", "WHEEL", "RECORD")),
+        }.items():
+            file.writestr(f"{name}.dist-info/{path}", text)
 
 
 @pytest.mark.engine
 def test_python_packages_on_an_engine(local: Engine, tmp_path: Path) -> None:
     """Resolved in the image; installed as they are in the lock, and no others."""
-    wheel = "./mine-1-py3-none-any.whl"
-    with zipfile.ZipFile(tmp_path / wheel, "w") as file:
-        for name, text in {
-            "METADATA": "Metadata-Version: 2.1\nName: mine\nVersion: 1\nRequires-Dist: six<1.17\n",
-            "WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            "RECORD": "mine-1.dist-info/METADATA,,\nmine-1.dist-info/WHEEL,,\nmine-1.dist-info/RECORD,,\n",
-        }.items():
-            file.writestr(f"mine-1.dist-info/{name}", text)
-    (tmp_path / "requirements.txt").write_text(f"packaging<24\n{wheel}\n")
+    mine = "./mine-1-py3-none-any.whl"
+    wheel(tmp_path, "mine-1", "six<1.17")
+    (tmp_path / "requirements.txt").write_text(f"packaging<24\n{mine}\n")
     repo(tmp_path, build_envd=WITH_REQUIREMENTS, ez_lock=None)
     found = relock(local, load(tmp_path, "hello", access=False, locked=False))
     (entry,) = found.lock.python
     assert (entry.asked, entry.platform, entry.version) == (("packaging<24",), "linux/amd64", "3.11")
     assert [package.partition(" ")[0] for package in entry.packages] == ["packaging==23.2", "six==1.16.0"]
-    assert entry.unlocked == (wheel,)
-    assert found.left == (f"the package `{wheel}` is the repo's own or Git's, and has no hash",)
+    assert entry.unlocked == (mine,)
+    assert found.left == (f"the package `{mine}` is the repo's own or Git's, and has no hash",)
 
     def installed(lock: Lock) -> list[str]:
         (tmp_path / NAME).write_text(lock_text(lock))

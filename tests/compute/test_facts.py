@@ -3,13 +3,14 @@
 import os
 import platform
 import pwd
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ez.compute.facts import Gpu, facts
+from ez.compute.facts import Buildkit, Gpu, facts
 from ez.errors import HostError, Result
 from ez.events import CommandRun, Event
 from ez.ssh.local import LocalHost
@@ -47,6 +48,17 @@ def test_an_engine_elsewhere_has_no_socket_here(home: Path) -> None:
     found = facts(this_computer(home, DOCKER_HOST="tcp://127.0.0.1:1"))
     assert found.engine.socket == ""
     assert found.engine.state != "user"
+
+
+def test_a_buildkitd_that_the_user_may_use(home: Path) -> None:
+    path = home / "buildkit" / "buildkitd.sock"
+    path.parent.mkdir()
+    assert not facts(this_computer(home, XDG_RUNTIME_DIR=str(home))).buildkit.is_there
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert facts(this_computer(home, XDG_RUNTIME_DIR=str(home))).buildkit == Buildkit("", f"unix://{path}")
+    found = facts(this_computer(home, BUILDKIT_HOST="tcp://127.0.0.1:1\nuid=0")).buildkit
+    assert found == Buildkit("tcp://127.0.0.1:1 uid=0", "")
 
 
 @pytest.mark.engine

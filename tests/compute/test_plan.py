@@ -21,13 +21,13 @@ def test_case(case: Path) -> None:
     assert wanted["facts"].keys() <= BARE.keys()
     network = dict(wanted.get("network", {}))
     network["mirrors"] = tuple(tuple(pair) for pair in network.get("mirrors", ()))
-    facts = parse("box", BARE | wanted["facts"], NOW)
+    facts, engine = parse("box", BARE | wanted["facts"], NOW), wanted.get("engine", True)
     if "error" in wanted:
         with pytest.raises(PrepareError) as raised:
-            plan(facts, Network(**network))
+            plan(facts, Network(**network), engine=engine)
         assert (raised.value.message, raised.value.hint) == (wanted["error"], wanted["hint"])
     else:
-        assert [[step.id, *step.args] for step in plan(facts, Network(**network))] == wanted["steps"]
+        assert [[step.id, *step.args] for step in plan(facts, Network(**network), engine=engine)] == wanted["steps"]
 
 
 def test_every_script_of_a_plan_is_there() -> None:

@@ -46,6 +46,8 @@ BARE = {
     "docker.info": "",
     "docker.engine": "absent",
     "docker.config": "",
+    "buildkit.host": "",
+    "buildkit.socket": "",
 }
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -21,15 +22,21 @@ from tests.integration.places import Place
 from tests.testbed import TestComputer
 from tests.testbed.shell import run
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _SECONDS_BETWEEN_LOOKS = 0.05
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP_IN_TEXT = re.compile(rb"H4sI[A-Za-z0-9+/=]{20,}")
 
 
 @dataclass(frozen=True)
 class Canaries:
     """Secrets by a name for each. They are searched for as they are, as HTTP's basic credentials of `user`, and in what
-    is packed with gzip, also where that is text again."""
+    is packed with gzip or zstd, and in gzip also where that is text again."""
 
     values: Mapping[str, str]
     user: str = ""
@@ -48,10 +55,13 @@ class Canaries:
 
 
 def unpacked(content: bytes) -> bytes:
-    """What a gzip file holds; others as they are."""
+    """What a gzip or zstd file holds; others as they are."""
     if content.startswith(_GZIP):
         with suppress(OSError, EOFError):
             return gzip.decompress(content)
+    if content.startswith(_ZSTD):
+        with suppress(zstd.ZstdError):
+            return zstd.decompress(content)
     return content
 
 

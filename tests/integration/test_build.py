@@ -8,15 +8,17 @@ import json
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.build.buildkit.conftest import forwarded, relayed, upgraded
+from tests.build.buildkit.test_states import served_over_http
 from tests.integration.person import EZ, Person
-from tests.integration.places import PLAIN, Place, commit, write_files
-from tests.testbed import GitServer, Testbed
+from tests.integration.places import PLAIN, Place, commit, lent, write_files
+from tests.testbed import GitServer, Testbed, TestComputer
 from tests.testbed.shell import run
 
 pytestmark = pytest.mark.engine
@@ -94,6 +96,12 @@ def test_progress_for_programs_and_why_steps_ran(engine: Path, person: Person, p
     assert "write /text" in person.ez("build", "explain", name).stdout
     assert "build:   run 0 steps" in person.ez(*WORDS, "--dry-run", cwd=program, token=TOKEN).stdout
 
+    other = write_files(person.home / "other" / name, {"build.py": PROGRAM.format(salt=uuid.uuid4().hex)})
+    assert "no build of" in person.ez("build", "explain", cwd=other, code=1).told
+    build(person, other)
+    assert person.ez("build", "explain", "--json", cwd=program).json == explained
+    assert f"2 repos are called `{name}`" in person.ez("build", "explain", name, cwd=program, code=1).told
+
 
 def test_what_is_built_is_what_go_finds(local: Place, person: Person, name: str) -> None:
     folder = write_files(person.home / name, {"build.envd": PLAIN})
@@ -146,6 +154,53 @@ def test_on_another_computer(place: Place, person: Person, program: Path, testbe
     remove_images(place, name)
 
 
+@pytest.fixture
+def builder(computers: Callable[..., TestComputer], person: Person) -> Iterator[Place]:
+    """A computer, as `box`, with a buildkitd at its socket and at a port; the Docker Engine refuses the user."""
+    box, folder = computers("ready"), person.home / "tmp"
+    direct = folder / "direct.sock"
+    with forwarded(box, folder) as docker, relayed(docker, direct, connect=upgraded):
+        box.exec(f"install --directory --owner {box.user} /run/buildkit")
+        *options, destination = box.ssh_command()
+        ways = ("-R", f"/run/buildkit/buildkitd.sock:{direct}", "-R", f"127.0.0.1:1234:{direct}")
+        command = [*options, "-o", "ExitOnForwardFailure=yes", *ways, destination, "echo there; cat"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"there\n"
+            box.exec(f"gpasswd --delete {box.user} docker")
+            with lent(box, person, "box") as place:
+                yield place
+            process.kill()
+
+
+def test_a_buildkitd_on_another_computer(builder: Place, person: Person, program: Path, testbed: Testbed) -> None:
+    """Through SSH, by its socket and by a port; nothing of the computer is changed for it."""
+    commit(program)
+    planned = person.ez(*WORDS, "-c", "box", "--dry-run", "--json", cwd=program, token=TOKEN).json
+    steps = {action["step"]: action["action"] for action in planned["actions"]}
+    assert steps["prepare"] == "nothing to do"
+    socket = "/run/buildkit/buildkitd.sock"
+    assert steps["engine"] == f"buildkitd at {socket} (the socket {socket} there)"
+    made = build(person, program, "-c", "box", "-o", "out", "-o", "type=oci,dest=image.tar")
+    assert made["executed"] > 0
+    assert (program / "out" / "sum").read_text().split()[0] == hashlib.sha256(TOKEN.encode()).hexdigest()
+    pushed = f"{testbed.registry.address}/ez-test/{uuid.uuid4().hex}:1"
+    port = "box=tcp://127.0.0.1:1234"
+    words = (*WORDS, "-c", "box", "-t", pushed, "--push", "--json")
+    again = person.ez(*words, cwd=program, token=TOKEN, EZ_BUILDKITD=port).json
+    assert (again["executed"], again["outputs"]) == (0, [{"kind": "registry", "target": pushed}])
+    assert "from where no container starts" in person.ez(*WORDS, "-c", "box", cwd=program, token=TOKEN).stderr
+
+    usage = person.ez("build", "cache", "ls", "-c", "box", "--json", EZ_BUILDKITD=port).json
+    assert (usage["engine"], usage["total"] > 0) == ("box:tcp://127.0.0.1:1234", True)
+    kept = person.ez("build", "cache", "prune", "-c", "box", "--keep", "1TB", "--dry-run").stderr
+    assert f"nothing to remove: the cache of `box:{socket}`" in kept
+    checks = {check["id"]: check for check in person.ez("doctor", "box", "--json", code=None).json}
+    assert checks["builder"]["status"] == "ok"
+    assert checks["builder"]["detail"] == f"{steps['engine']}, for linux/amd64"
+    assert person.ez("compute", "prepare", "box", "--dry-run", "--json").json["changed"] == ["group"]
+
+
 def test_a_repo_by_its_address(local: Place, person: Person, program: Path, name: str, git_server: GitServer) -> None:
     address = git_server.create(name, commit(program))
     try:
@@ -166,3 +221,27 @@ def test_the_lock_of_a_repo(engine: Path, person: Person, program: Path, name: s
     assert person.ez(*lock, "--upgrade", cwd=program).stdout == ""
     assert (program / "ez.lock").read_text() == before
     assert build(person, program, "-t", name)["executed"] > 0
+
+
+def test_a_lock_gets_the_secrets_of_a_build(
+    engine: Path, person: Person, testbed: Testbed, name: str, tmp_path: Path
+) -> None:
+    """It is written whole or stays as it was."""
+    source = commit(write_files(tmp_path / "source", {"read.me": "first"}))
+    folder = write_files(person.home / name, {"build.py": 'from ez.build import Image\n\nimage = Image("debian:12")\n'})
+    person.ez("lock", "--from", "build.py", cwd=folder)
+    before = (folder / "ez.lock").read_text()
+    with served_over_http(source, testbed.world.address(1), f"Bearer {TOKEN}") as url:
+        with (folder / "build.py").open("a") as file:
+            file.write(f"image = image.git({url!r}, '/thing')\n")
+        refused = person.ez("lock", "--from", "build.py", "-v", cwd=folder, code=1)
+        assert f"the repository cannot be read: `{url}`" in refused.told
+        assert "build.py:4" in refused.told
+        assert (folder / "ez.lock").read_text() == before
+        lent = ("--secret", "id=GIT_AUTH_HEADER,env=HEADER")
+        person.ez("lock", "--from", "build.py", "-v", *lent, cwd=folder, HEADER=f"Bearer {TOKEN}")
+    commit_there = run("git", "-C", str(source), "rev-parse", "HEAD").stdout.strip()
+    assert f'commit = "{commit_there}"' in (folder / "ez.lock").read_text()
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == ["build.py", "ez.lock"]
+    kept = [path for path in person.home.rglob("*") if path.is_file()]
+    assert [path for path in kept if TOKEN.encode() in path.read_bytes()] == []

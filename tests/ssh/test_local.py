@@ -31,6 +31,8 @@ def test_commands_scripts_and_files(local: LocalHost, home: Path) -> None:
         local.script("exit 7")
     with local.unix_socket("/run/x.sock") as path:
         assert path == Path("/run/x.sock")
+    with pytest.raises(HostError, match="is no unix socket"), local.unix_socket(("127.0.0.1", 1234)):
+        pass
     local.reconnect()
     local.close()
 

@@ -47,6 +47,10 @@ class Server(socketserver.ThreadingUnixStreamServer):
     request_queue_size = 64
 
 
+class PortServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
 @pytest.fixture
 def echo(home: Path) -> Iterator[str]:
     path = str(home / "echo.sock")
@@ -54,6 +58,15 @@ def echo(home: Path) -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield path
+        server.shutdown()
+
+
+@pytest.fixture
+def box_port() -> Iterator[int]:
+    """The same at a port of the loopback address."""
+    with PortServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
         server.shutdown()
 
 
@@ -113,6 +126,14 @@ def test_a_socket_that_is_not_there_closes_the_connection(server: Sshd, connect:
         wait_until(lambda: any("connect to" in str(event) for event in events), "the log has it", timeout=10)
     failed = [event for event in events if isinstance(event, CommandRun) and event.exit_code]
     assert "absent" in failed[0].command
+
+
+def test_a_port_of_the_host(server: Sshd, connect: Connect, box_port: int) -> None:
+    box = connect(server.endpoint)
+    for name in ("127.0.0.1", "localhost"):
+        with box.unix_socket((name, box_port)) as local, call(local) as stream:
+            send_all(stream, b"hello")
+            assert read_all(stream) == b"hello|5"
 
 
 def test_a_lost_link_closes_the_connections(server: Sshd, connect: Connect, echo: str) -> None:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from grpclib.exceptions import GRPCError
@@ -30,6 +30,7 @@ from ez.build.buildkit.session.export import FileSend
 from ez.build.buildkit.session.files import Files
 from ez.build.buildkit.session.secrets import Secrets
 from ez.build.buildkit.session.server import Service
+from ez.build.buildkit.session.upload import Upload
 from ez.build.buildkit.status import Progress
 from ez.build.buildkit.surroundings import (
     OS_RELEASE,
@@ -67,6 +68,7 @@ class Order:
     secrets: Mapping[str, bytes | Secret] = field(repr=False)
     salt: str
     docker_config: Path
+    uploads: Mapping[str, bytes | BinaryIO] = field(default_factory=dict, repr=False)
     platforms: tuple[str, ...] = ()
     cache_from: tuple[Cache, ...] = ()
     cache_to: tuple[Cache, ...] = ()
@@ -127,6 +129,7 @@ class Builder:
             Agent(self._served.agents),
             Auth(order.docker_config, self._registries(), network=order.network),
             Content(stores),
+            *([Upload(order.uploads)] if order.uploads else []),
         )
 
     def _registries(self) -> frozenset[str]:

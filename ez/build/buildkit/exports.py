@@ -44,8 +44,13 @@ def plan_exports(
     *,
     platforms: int = 1,
     timestamp: int | None = None,
+    shared: bool = False,
 ) -> tuple[Export, ...]:
-    """A solve for each of `outputs`; `reference` names the image in a tar. Raises EngineError for what cannot be."""
+    """A solve for each of `outputs`; `reference` names the image in a tar. Raises EngineError for what cannot be.
+
+    New layers of an image for the engine alone are compressed with zstd: with the containerd image store gzip took 28
+    to 48 s of builds of 80 to 98 s. What is `shared` with a registry is read by every engine, also by Docker 20.10.
+    """
     graph_driver = info.store == "graphdriver"
     exports = []
     for output in outputs:
@@ -57,6 +62,8 @@ def plan_exports(
         plan = _on_graph_driver if graph_driver else _on_containerd
         export = plan(_replaceable(output), reference, info)
         exporter = _dated(export.exporter, timestamp, graph_driver) if export.exporter else None
+        if exporter is not None and output.kind == "engine" and not (graph_driver or shared):
+            exporter = replace(exporter, attributes={"compression": "zstd", **exporter.attributes})
         exports.append(replace(export, exporter=exporter))
     return tuple(exports)
 

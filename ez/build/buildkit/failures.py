@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from ez.build.buildkit.gateway import Worker
 from ez.build.buildkit.status import Progress
 from ez.build.buildkit.tally import EXPORTING, IMPORTING
 from ez.build.engines.address import Address
-from ez.build.graph import ImageSource, Note
+from ez.build.graph import GitSource, HttpSource, ImageSource, Note
 from ez.build.llb.marshal import Made
 from ez.build.llb.reference import normalise, registry_of
 from ez.errors import BuildError, EngineError, EzError, StepError
@@ -26,6 +27,8 @@ _EXIT_CODE = re.compile(r"exit code: (\d+)")
 _FOREIGN = re.compile(r"exec format error", re.IGNORECASE)
 _EMULATE = "install emulators on the computer: `docker run --privileged --rm tonistiigi/binfmt --install all`"
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+_LOGIN = re.compile(r"could not read (Username|Password)|Authentication failed|returned error: 40[13]|not found$", re.M)
+"""What Git says where it has to sign in; some servers hide from others that a repository is there."""
 
 _REGISTRY: tuple[tuple[str, str, str], ...] = (
     (r"no space left on device", "the engine's disk is full", "free some with `docker system prune` on the computer"),
@@ -103,6 +106,12 @@ def image_failed(reference: str, image: ImageSource, error: GRPCError) -> BuildE
     return _image_failed(reference, image.note, str(error.message))
 
 
+def is_missing(reference: str, error: GRPCError) -> bool:
+    """Whether the registry says that it has no such image. What else it may say tells nothing of what it has: to those
+    who are not signed in, some registries deny what is not there as well."""
+    return bool(re.search(rf"{re.escape(reference)}: not found$|manifest unknown|name unknown", str(error.message)))
+
+
 def not_pushed(name: str, reason: str) -> BuildError:
     """A registry did not take the image `name`."""
     if any(word in reason.lower() for word in ("unauthorized", "denied", "forbidden", "no basic auth")):
@@ -146,6 +155,8 @@ def _step_failed(vertex: Vertex, log: tuple[str, ...], state: Made) -> BuildErro
     note = state.note
     if isinstance(state, ImageSource):
         return _image_failed(normalise(state), note, vertex.error)
+    if isinstance(state, GitSource | HttpSource):
+        return _source_failed(state, vertex.error, log)
     code = _EXIT_CODE.search(vertex.error)
     title = note.label or vertex.name
     if _DISK_FULL.search(vertex.error) or any(_DISK_FULL.search(line) for line in log):
@@ -157,6 +168,22 @@ def _step_failed(vertex: Vertex, log: tuple[str, ...], state: Made) -> BuildErro
     else:
         summary, hint = f"a build step failed ({vertex.error})", _look_at(note)
     return _at(note, f"{summary}: `{title}`", hint, log, int(code[1]) if code else None)
+
+
+def _source_failed(source: GitSource | HttpSource, message: str, log: tuple[str, ...]) -> BuildError:
+    """Git says why on its standard error, of which the engine tells no more than the exit code."""
+    is_git = isinstance(source, GitSource)
+    summary = "the repository cannot be read" if is_git else "the file cannot be downloaded"
+    said = "\n".join((message, *log))
+    if _DISK_FULL.search(said):
+        summary, hint = "the engine's disk is full", "free some with `docker system prune` on the computer"
+    elif "mismatch" in message:
+        hint = _look_at(source.note)
+    elif is_git and source.url.startswith("http") and _LOGIN.search(said):
+        hint = "lend its token: `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`"
+    else:
+        hint = f"try `{'git ls-remote' if is_git else 'curl -fIL'} {shlex.quote(source.url)}` on the computer"
+    return _at(source.note, f"{summary}: `{source.url}` ({message})", hint, log)
 
 
 def _image_failed(reference: str, note: Note, message: str) -> BuildError:

@@ -5,15 +5,17 @@ The rules, the first that says something wins:
 1. `BUILDKIT_HOST`, a standalone buildkitd, as buildctl reads it; with TLS by the files in `BUILDKIT_TLS_DIR`.
 2. `DOCKER_HOST`, with TLS where `DOCKER_TLS_VERIFY` is set, by the files in `DOCKER_CERT_PATH`.
 3. The context that `DOCKER_CONTEXT`, or else `currentContext` of Docker's config.json, names.
-4. The sockets in `_SOCKETS` that are there; the first of them where none is.
+4. The sockets of `_sockets` that are there; the first of them where none is.
 
-Only the second half of rule 4 goes beyond the Docker CLI, which never looks at a socket that no context names.
+Only the second half of rule 4 goes beyond the Docker CLI, which never looks at a socket that no context names; at its
+end are those at which a buildkitd listens by itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,10 @@ from typing import Any
 from ez.build.engines.address import Address, Tls
 from ez.errors import EngineError
 
-_BUILDKIT_PORT = 1234
+BUILDKITD = "buildkitd"
+BUILDKIT_PORT = 1234
+"""The one that BuildKit's own documents give a buildkitd that listens on TCP."""
+
 _SYSTEM = Path("/var/run")
 _PODMAN = "Podman"
 _DEFAULT_CONTEXT = "default"
@@ -49,14 +54,16 @@ def find_engine(environment: Mapping[str, str], home: Path, *, system: Path = _S
     """
     if chosen := environment.get("BUILDKIT_HOST", ""):
         tls = _tls_files(Path(folder)) if (folder := environment.get("BUILDKIT_TLS_DIR", "")) else None
-        return FoundEngine(
-            _parse(chosen, tls, "`BUILDKIT_HOST`", _BUILDKIT_PORT), "buildkitd", "variable BUILDKIT_HOST"
-        )
-    return find_docker(environment, home, system=system)
+        return FoundEngine(_parse(chosen, tls, "`BUILDKIT_HOST`", BUILDKIT_PORT), BUILDKITD, "variable BUILDKIT_HOST")
+    return _from_second_rule(environment, home, system)
 
 
 def find_docker(environment: Mapping[str, str], home: Path, *, system: Path = _SYSTEM) -> FoundEngine:
-    """As `find_engine`, for what needs a Docker Engine: the rules from the second on."""
+    """As `find_engine`, for what needs a Docker Engine: the rules from the second on, without a buildkitd's sockets."""
+    return _from_second_rule(environment, home, system, without=BUILDKITD)
+
+
+def _from_second_rule(environment: Mapping[str, str], home: Path, system: Path, without: str = "") -> FoundEngine:
     config = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
     if chosen := environment.get("DOCKER_HOST", ""):
         return _from_host(chosen, environment, config)
@@ -67,7 +74,7 @@ def find_docker(environment: Mapping[str, str], home: Path, *, system: Path = _S
     if context and context != _DEFAULT_CONTEXT:
         address = _from_context(config, context, origin)
         return FoundEngine(address, _name(address), f"Docker context {context}, chosen by {origin}", lasts)
-    return _from_sockets(environment, home, system)
+    return _from_sockets(environment, home, system, without)
 
 
 def docker_environment(environment: Mapping[str, str], home: Path, *, system: Path = _SYSTEM) -> dict[str, str]:
@@ -117,10 +124,10 @@ def _from_context(config: Path, name: str, origin: str) -> Address:
     return _parse(str(host), _tls_files(folder) if folder.is_dir() else None, f"the Docker context `{name}`")
 
 
-def _from_sockets(environment: Mapping[str, str], home: Path, system: Path) -> FoundEngine:
+def _from_sockets(environment: Mapping[str, str], home: Path, system: Path, without: str) -> FoundEngine:
     default = system / "docker.sock"
     for name, path in _sockets(environment, home, system):
-        if not path.is_socket():
+        if name == without or not path.is_socket() or (name == BUILDKITD and not os.access(path, os.W_OK)):
             continue
         if name == _PODMAN:
             raise EngineError(
@@ -142,6 +149,7 @@ def _sockets(environment: Mapping[str, str], home: Path, system: Path) -> Iterat
     yield "Docker Desktop", home / ".docker" / "run" / "docker.sock"
     yield "Colima", colima / "default" / "docker.sock"
     yield "Colima", home / ".config" / "colima" / "default" / "docker.sock"
+    yield from ((BUILDKITD, folder / "buildkit" / "buildkitd.sock") for folder in (system, *own))
     yield from ((_PODMAN, folder / "podman" / "podman.sock") for folder in (*own, system))
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from ez.build.graph import CacheMount, Sharing, content_of
 
 ROOT = "/dev/shm/ez-cache"
+OWN = "ez-"
+"""How the ids of ez's own caches begin, and no others."""
 
 Env = tuple[tuple[str, str], ...]
 
@@ -33,7 +35,7 @@ class Cache:
 
     @property
     def mount(self) -> CacheMount:
-        return CacheMount(f"{ROOT}/{self.tool}", f"ez-{self.tool}", self.sharing)
+        return CacheMount(f"{ROOT}/{self.tool}", f"{OWN}{self.tool}", self.sharing)
 
     @property
     def env(self) -> Env:
@@ -72,5 +74,5 @@ def for_commands(image: str, uid: int) -> tuple[CacheMount, Env]:
     """
     place = f"{ROOT}/run"
     env = tuple(variable for cache in CACHES if cache.spare for variable in cache.env_below(f"{place}/{cache.tool}"))
-    mount = CacheMount(place, f"ez-run-{content_of(image)[:12]}-{uid}", uid=uid, gid=uid)
+    mount = CacheMount(place, f"{OWN}run-{content_of(image)[:12]}-{uid}", uid=uid, gid=uid)
     return mount, (*env, ("UV_LINK_MODE", "copy"))

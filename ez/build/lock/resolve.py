@@ -8,6 +8,7 @@ import re
 import secrets
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,16 +70,13 @@ def lock(
     any more goes. `platforms` (`linux/arm64`; the engine's own if none) are those that Python packages are locked for.
     Packages are resolved in the image as it is before their step, so what lies below it is built on the way.
 
-    Raises what `build` raises, BuildError for an image that is neither in a registry nor in the engine.
+    Raises what `build` raises, StepError for an image that is neither in a registry nor in the engine, whose registry
+    does not answer or does not let the person in, and that was locked and is not in its registry any more.
     """
     inputs = Inputs(Path(definition.context))
     kept = Lock() if upgrade or previous is None else previous
-    found = _Locker(definition, engine, build, inputs, docker_config, sink).found(kept, tuple(platforms))
-    had = {one.reference for one in (previous or kept).images if one.digest}
-    if lost := [one.reference for one in found.images if one.reference in had and not one.digest]:
-        raise BuildError(
-            f"no registry gives the image that is locked: `{lost[0]}`", "try it again, or remove its entry"
-        )
+    had = frozenset(one.reference for one in (previous or kept).images if one.digest)
+    found = _Locker(definition, engine, build, inputs, docker_config, had, sink).found(kept, tuple(platforms))
     return Locked(found, tuple(_left(definition.state, found, inputs)))
 
 
@@ -97,6 +95,7 @@ class _Locker:
         build: BuildInto,
         inputs: Inputs,
         docker_config: Path | None,
+        had: frozenset[str],
         sink: Sink,
     ) -> None:
         self._definition = definition
@@ -104,6 +103,7 @@ class _Locker:
         self._build = build
         self._inputs = inputs
         self._docker_config = docker_config or Path.home() / ".docker" / "config.json"
+        self._had = had
         self._sink = sink
 
     def found(self, lock: Lock, platforms: tuple[str, ...]) -> Lock:
@@ -123,7 +123,7 @@ class _Locker:
         known = {one.reference: one for one in lock.images}
         wanted = {normalise(one): one for one in sources if "@" not in one.reference}
         missing = {one: image for one, image in wanted.items() if one not in known or not known[one].digest}
-        platform, digests = _asked(self._engine, missing, self._docker_config)
+        platform, digests = _asked(self._engine, missing, self._docker_config, self._had)
         for reference, digest in digests.items():
             known[reference] = LockedImage(reference, digest)
         return platform, tuple(known[reference] for reference in sorted(known))
@@ -228,8 +228,11 @@ def _key(one: LockedPython) -> tuple[tuple[str, ...], str, str]:
     return one.asked, one.platform, one.version
 
 
-def _asked(engine: Address, images: Mapping[str, ImageSource], docker_config: Path) -> tuple[str, dict[str, str]]:
-    """The engine's platform, and the registry's digest of each image, empty for one that only the engine has."""
+def _asked(
+    engine: Address, images: Mapping[str, ImageSource], docker_config: Path, had: frozenset[str]
+) -> tuple[str, dict[str, str]]:
+    """The engine's platform, and the registry's digest of each image, empty for one that only the engine has: its
+    registry says that it is not there, and it is none of those that it `had`."""
     import asyncio
 
     from grpclib.exceptions import GRPCError
@@ -245,11 +248,11 @@ def _asked(engine: Address, images: Mapping[str, ImageSource], docker_config: Pa
         try:
             return (await gateway.image(reference, mode="pull")).digest
         except GRPCError as error:
-            try:
-                await gateway.image(reference)
-            except GRPCError:
-                raise failures.image_failed(reference, image, error) from error
-            return ""
+            if failures.is_missing(reference, error) and reference not in had:
+                with suppress(GRPCError):
+                    await gateway.image(reference)
+                    return ""
+            raise failures.image_failed(reference, image, error) from error
 
     async def ask(gateway: Gateway) -> tuple[str, dict[str, str]]:
         worker = await gateway.ping()

@@ -39,7 +39,7 @@ from ez.build.python.cuda import cuda_image
 from ez.build.python.made import ANYWHERE, DISTRIBUTION, Made, Touch, touch_of
 from ez.build.python.place import caller, wrong
 from ez.build.python.steps import note
-from ez.build.python.values import Git, Http, Local, Seen
+from ez.build.python.values import Git, Http, Local, Secret, Seen
 from ez.models import Image as BuiltImage
 from ez.models import Port
 
@@ -96,13 +96,23 @@ class Image:
         return self.path(VENV_PATH)._then(state, Touch(places, packages=True), python=version)
 
     def pip_install(
-        self, *packages: Words, requirements: str = "", index: str = "", extra_index: str = "", options: Words = ()
+        self,
+        *packages: Words,
+        requirements: str = "",
+        index: str = "",
+        extra_index: str = "",
+        options: Words = (),
+        secrets: Iterable[Secret] = (),
     ) -> Image:
-        """Python packages, those of the file `requirements` too; `options` go to pip as they are."""
+        """Python packages, those of the file `requirements` too; `options` go to pip as they are.
+
+        `secrets` are for an index that asks who one is: `Secret("netrc", target="/root/.netrc")`.
+        """
         names = arguments.words("pip_install", packages)
         if not names and not requirements:
             raise wrong("pip_install: nothing to install", "name packages or requirements=")
         call = steps.pip_call(names, requirements, self.made.config.workdir, index, extra_index, options)
+        call = replace(call, mounts=(*call.mounts, *sources.mounts("pip_install", secrets, _state_of)))
         state = python.install(self.made.state, call, self._as_root())
         return self._then(state, Touch((VENV,), whole=True) if self.made.python else ANYWHERE)
 

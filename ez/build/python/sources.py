@@ -25,6 +25,7 @@ from ez.build.graph import (
     TmpfsMount,
 )
 from ez.build.ignore import literal
+from ez.build.image.caches import OWN
 from ez.build.llb.reference import normalise
 from ez.build.python import arguments
 from ez.build.python.place import wrong
@@ -73,8 +74,7 @@ def mounts(call: str, seen: Iterable[object], state_of: Callable[[object], Origi
 def _mount(call: str, seen: object, state_of: Callable[[object], Origin]) -> Mount:
     match seen:
         case Cache():
-            sharing = Sharing.LOCKED if seen.exclusive else Sharing.SHARED
-            return CacheMount(arguments.place(call, seen.target), arguments.text(call, seen.id), sharing)
+            return _cache(call, seen)
         case Secret():
             return _secret(call, seen)
         case Tmpfs():
@@ -84,6 +84,13 @@ def _mount(call: str, seen: object, state_of: Callable[[object], Origin]) -> Mou
             return BindMount(arguments.place(call, seen.target), state, source.strip("/"), readonly=not seen.writable)
         case _:
             raise wrong(f"{call}: not something to mount: `{seen}`", "give Cache, Secret, Bind or Tmpfs")
+
+
+def _cache(call: str, cache: Cache) -> CacheMount:
+    id = arguments.text(call, cache.id)
+    if id.startswith(OWN):
+        raise wrong(f"{call}: names of caches that begin with `{OWN}` are ez's own: `{id}`", "give another name")
+    return CacheMount(arguments.place(call, cache.target), id, Sharing.LOCKED if cache.exclusive else Sharing.SHARED)
 
 
 def _secret(call: str, secret: Secret) -> Mount:

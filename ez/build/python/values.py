@@ -38,7 +38,10 @@ class Local:
 
 @dataclass(frozen=True)
 class Cache:
-    """A directory that outlives builds, shared by all images of an engine that name `id`, for one platform each."""
+    """A directory that outlives builds, shared by all images of an engine that name `id`, for one platform each.
+
+    What begins with `ez-` is ez's own.
+    """
 
     target: str
     id: str

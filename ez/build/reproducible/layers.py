@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-import tarfile
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +16,11 @@ from urllib.parse import quote
 from ez.build.buildkit.engine import NotHttpError, exchange
 from ez.build.engines.address import Address
 from ez.errors import EngineError
+
+if sys.version_info >= (3, 14):
+    import tarfile
+else:
+    from backports.zstd import tarfile
 
 SECONDS_OF_SILENCE = 600.0
 """An engine may pack an image for long before its first byte comes."""

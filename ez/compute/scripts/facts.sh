@@ -231,8 +231,19 @@ ez_sudo() {
     esac
 }
 
+# Where buildkitd listens by itself, as root and as the user.
+ez_buildkit() (
+    address=''
+    for socket in /run/buildkit/buildkitd.sock "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/buildkit/buildkitd.sock"; do
+        [ -z "$address" ] && [ -S "$socket" ] && [ -w "$socket" ] && address=unix://$socket
+    done
+    ez_tell buildkit.socket "$address"
+    ez_say buildkit.host "${BUILDKIT_HOST:-}"
+)
+
 # The parts run side by side: their lines are shorter than what a pipe takes at once, so they never mix.
 ez_docker &
+ez_buildkit &
 ez_packages &
 ez_gpus &
 ez_size &

@@ -202,22 +202,24 @@ def test_a_finished_image_is_found_by_its_digest_and_comes_without_a_build(
     registry, config = name_in_registry(every_engine, testbed), tmp_path / "config.json"
     definition = define(two_steps(), config=ImageConfig(workdir="/srv", cmd=("sh",)))
     engine = every_engine.address
-    shelf = share.look(engine, registry, "thing", definition, docker_config=config)
+    shelf = share.look(engine, registry, "thing", definition, cache="thing", docker_config=config)
     assert (shelf.found, shelf.trouble, shelf.store) == ("", "", engine_info(engine).store)
     image = every_engine.build(definition, cache_to=shelf.exports)
     share.share_image(engine, image.reference, shelf, docker_config=config)
     other = replace(definition, digest=f"sha256:{uuid.uuid4().hex * 2}")
-    elsewhere = share.look(engine, registry, "thing", other, docker_config=config)
+    elsewhere = share.look(engine, registry, "thing", other, cache="thing", docker_config=config)
     share.share_image(engine, image.reference, elsewhere, docker_config=config)
     every_engine.docker("image", "rm", image.reference)
 
-    shelf = share.look(engine, registry, "thing", definition, docker_config=config)
+    shelf = share.look(engine, registry, "thing", definition, cache="thing", docker_config=config)
     pulled = share.pull(definition, engine, image.reference, shelf, docker_config=config)
     assert (pulled.executed, pulled.cached) == (0, 0)
     (described,) = json.loads(every_engine.docker("image", "inspect", image.reference))
     assert (described["Config"]["WorkingDir"], described["Config"]["Cmd"]) == ("/srv", ["sh"])
     assert described["Config"]["Labels"]["ez.digest"] == definition.digest
-    assert share.look(engine, registry, "thing", other, docker_config=config).found == "", "the label decides"
+    assert share.look(engine, registry, "thing", other, cache="thing", docker_config=config).found == "", (
+        "the label decides"
+    )
 
 
 AGENTS_KEYS = r"""

@@ -1,5 +1,6 @@
 """States that engines make in different ways, or not at all, and what then comes of them."""
 
+import base64
 import gzip
 import hashlib
 import json
@@ -248,22 +249,57 @@ def test_a_branch_held_to_a_commit(
     assert (folders[1] / "read.me").read_text() == "first"
 
 
+@pytest.mark.parametrize("secret", ["GIT_AUTH_TOKEN", "GIT_AUTH_HEADER"])
+def test_a_repository_that_asks_for_a_token(
+    local: Engine, testbed: Testbed, repository: tuple[str, str], tmp_path: Path, secret: str
+) -> None:
+    token = uuid.uuid4().hex
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    wanted = f"Basic {basic}" if secret == "GIT_AUTH_TOKEN" else f"Bearer {token}"
+    value = token if secret == "GIT_AUTH_TOKEN" else wanted
+    with served_over_http(tmp_path / "source", testbed.world.address(1), wanted) as url:
+        source = GitSource(url, "main", note=HERE)
+        made(local, source, tmp_path / "out", secrets={secret: value.encode()})
+        for others in ({}, {secret: b"another"}):
+            with pytest.raises(StepError, match="the repository cannot be read") as caught:
+                local.build(define(source), secrets=others)
+            assert (caught.value.line, caught.value.hint) == (
+                4,
+                "lend its token: `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`",
+            )
+    assert (tmp_path / "out" / "read.me").read_text() == "second"
+
+
 @contextmanager
-def served_over_http(repository: Path, host: str) -> Iterator[str]:
+def served_over_http(repository: Path, host: str, authorization: str = "") -> Iterator[str]:
     """A repository at an address that every engine reaches; see git's gitprotocol-http(5).
 
-    Requests are told of on standard error, where a failing test shows them.
+    Requests have to bring the `authorization`, if there is one, and are told of on standard error, where a failing
+    test shows them.
     """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if not self.may_read():
+                return
             self.answer("advertisement", b"001e# service=git-upload-pack\n0000" + self.packed("--advertise-refs"))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if not self.may_read():
+                return
             self.answer("result", self.packed(body=gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body))
+
+        def may_read(self) -> bool:
+            may = not authorization or self.headers.get("Authorization", "").lower() == authorization.lower()
+            if not may:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="test"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            return may
 
         def packed(self, *options: str, body: bytes = b"") -> bytes:
             command = ["git", "upload-pack", "--stateless-rpc", *options, str(repository)]
@@ -292,7 +328,7 @@ def test_a_git_server_has_to_be_known(
     assert refused.value.line == 3
     other = public_half(ensure_key(tmp_path / "key", "another server"))
     strange = GitSource(url, known_hosts=known_hosts_lines([testbed.git_server.host], other), note=note)
-    with pytest.raises(StepError, match="a build step failed") as caught:
+    with pytest.raises(StepError, match="the repository cannot be read") as caught:
         local.build(define(strange), agent_socket=agent.socket)
     assert caught.value.line == 3
 

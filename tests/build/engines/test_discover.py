@@ -9,7 +9,7 @@ import pytest
 
 from ez.build.engine import Address, engine_info
 from ez.build.engines.address import Tls
-from ez.build.engines.discover import docker_environment, find_engine
+from ez.build.engines.discover import docker_environment, find_docker, find_engine
 from ez.errors import EngineError
 from tests.build.buildkit.conftest import listening
 from tests.testbed.docker import docker
@@ -81,6 +81,8 @@ def test_sockets_that_no_setting_names(home: Path) -> None:
     variables = {"XDG_RUNTIME_DIR": str(runtime)}
     names = []
     for path in (
+        runtime / "buildkit" / "buildkitd.sock",
+        home / "run" / "buildkit" / "buildkitd.sock",
         home / ".config" / "colima" / "default" / "docker.sock",
         home / ".colima" / "default" / "docker.sock",
         home / ".docker" / "desktop" / "docker.sock",
@@ -91,7 +93,11 @@ def test_sockets_that_no_setting_names(home: Path) -> None:
         with listening(path):
             _, name, rule, lasts = seen(home, **variables)
         names.append((name, rule.startswith("the socket ~"), lasts))
+        if name == "buildkitd":
+            assert find_docker(variables, home, system=home / "run").name == "Docker Engine"
     assert names == [
+        ("buildkitd", True, False),
+        ("buildkitd", True, False),
         ("Colima", True, False),
         ("Colima", True, False),
         ("Docker Desktop", True, False),

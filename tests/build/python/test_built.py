@@ -45,7 +45,7 @@ def test_engines_build_what_a_program_says(
             " echo mounted: $(ls /seen)) >/found",
             env={"B": "2"},
             secrets=[Secret("s")],
-            mounts=[Bind("/seen", Local(), "data"), Cache("/cache", "ez-test")],
+            mounts=[Bind("/seen", Local(), "data"), Cache("/cache", "test-ez")],
         )
         .parallel(
             lambda image: image.run("echo a >/run-a"),

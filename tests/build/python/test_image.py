@@ -260,6 +260,7 @@ def test_merge_and_diff() -> None:
         (lambda: BASE.run("x", cwd="here"), "run: not an absolute path: `here`"),
         (lambda: UNTYPED.run("x", mounts=["/data"]), "run: not something to mount: `/data`"),
         (lambda: BASE.run("x", secrets=[Secret("a/b")]), "run: not a secret's name: `a/b`"),
+        (lambda: BASE.run("x", mounts=[Cache("/c", "ez-pip")]), "begin with `ez-` are ez's own: `ez-pip`"),
         (lambda: BASE.copy("/etc/passwd", "/x"), "outside of the directory: `/etc/passwd`"),
         (lambda: BASE.copy("a", "x"), "not an absolute path: `x`"),
         (lambda: BASE.copy("a", "/x", owner="root"), "not an owner: `root`"),

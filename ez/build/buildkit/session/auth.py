@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Collection
 from pathlib import Path
@@ -37,25 +36,15 @@ class Auth:
     """`config` is Docker's config file, `registries` are the hosts that the build reads and writes images at.
 
     An engine may ask for any registry and may be somebody else's, so that it gets the credentials of those alone.
-    `network` is how token servers are reached, `plain_http` names registries without TLS. `seed` is a file, made
-    where it is not there, that lets the engine use a token for later builds too; without it a seed lasts as long as
-    this value.
+    `network` is how token servers are reached. The seed lasts as long as this value, so that no build of anybody is
+    let use the tokens of another one.
     """
 
-    def __init__(
-        self,
-        config: Path,
-        registries: Collection[str],
-        *,
-        network: Network = Network(),
-        plain_http: Collection[str] = (),
-        seed: Path | None = None,
-    ) -> None:
+    def __init__(self, config: Path, registries: Collection[str], *, network: Network = Network()) -> None:
         self._config = config
         self._registries = registries
-        self._servers = Registries(network, plain_http)
-        self._seed_file = seed
-        self._seed = b""
+        self._servers = Registries(network)
+        self._seed = secrets.token_bytes(_SEED_BYTES)
         self._asked: dict[str, asyncio.Task[tuple[Credentials, Challenge | None]]] = {}
 
     def methods(self) -> dict[str, Handler]:
@@ -135,25 +124,5 @@ class Auth:
         credentials, challenge = await self._known(host)
         if challenge is None or credentials == ANONYMOUS:
             raise GRPCError(Status.UNIMPLEMENTED, f"no tokens are made here for {host}")
-        if not self._seed:
-            self._seed = await asyncio.to_thread(_seed, self._seed_file)
         own = hmac.digest(self._seed, "\0".join((host, *credentials)).encode(), hashlib.sha256)
         return Ed25519PrivateKey.from_private_bytes(hmac.digest(salt, own, hashlib.sha256))
-
-
-def _seed(file: Path | None) -> bytes:
-    """The seed in `file`, made where there is none; one that cannot be kept is as good for one build."""
-    fresh = secrets.token_bytes(_SEED_BYTES)
-    if file is None:
-        return fresh
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        known = file.read_bytes()
-        return known if len(known) == _SEED_BYTES else fresh
-    except OSError:
-        return fresh
-    with os.fdopen(descriptor, "wb") as made:
-        made.write(fresh)
-    return fresh

@@ -13,7 +13,7 @@ import re
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
@@ -60,11 +60,10 @@ class Refused(Exception):
 
 
 class Registries:
-    """HTTP from this computer. `plain` are the registries that do not speak TLS; loopback addresses need not."""
+    """HTTP from this computer: over TLS, which registries at loopback addresses need not have."""
 
-    def __init__(self, network: Network, plain: Collection[str]) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
-        self._plain = plain
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
@@ -79,8 +78,7 @@ class Registries:
 
     def challenge(self, registry: str) -> Challenge | None:
         """None where the registry cannot be reached from here, or does not use tokens."""
-        plain = registry in self._plain or _is_loopback(registry)
-        for scheme in ("https", "http") if plain else ("https",):
+        for scheme in ("https", "http") if _is_loopback(registry) else ("https",):
             try:
                 status, headers, _ = self._ask(f"{scheme}://{registry}/v2/", {})
             except Refused:

@@ -1,7 +1,9 @@
 # The packages that `pip install "$@"` would add to this image, with their hashes, as JSON in /ez-lock.json.
-# Nothing is installed. What is there already is not among them.
+# Nothing is installed. What is there already is not among them. An index that does not answer, or lets nobody in, is an
+# error: pip leaves it out, and would take what another one has by the same name.
 
 set -eu
+log=/dev/shm/ez-pip.log
 
 if [ -x /opt/venv/bin/python ]; then
     python=/opt/venv/bin/python
@@ -14,14 +16,20 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
     echo "ez: this image has no Python with pip; add install.python() to build.envd" >&2
     exit 1
 fi
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 PIP_NO_INPUT=1
 # pip reports what it would do from 22.2 on.
 if ! "$python" -m pip install --help | grep -q -e --report; then
     newer=$(mktemp -d)
     "$python" -m pip install -q --target "$newer" "pip>=23"
     export PYTHONPATH="$newer"
 fi
-"$python" -m pip install --dry-run --quiet --report /ez-report.json "$@"
+status=0
+"$python" -m pip install --dry-run --quiet --log "$log" --report /ez-report.json "$@" || status=$?
+if left_out=$(sed -n 's/.*Could not fetch URL //p' "$log" | grep -v ': 404 Client Error'); then
+    printf 'ez: an index gives no answer: %s\n' "$left_out" >&2
+    exit 1
+fi
+[ "$status" -eq 0 ] || exit "$status"
 "$python" - <<'PROGRAM'
 import json
 import sys

@@ -16,13 +16,13 @@ from ez.build.buildkit.session.agent import Agent
 from ez.build.buildkit.session.export import FileSend, ToDirectory
 from ez.build.buildkit.session.secrets import Secrets
 from ez.build.buildkit.session.server import Service
-from ez.build.buildkit.session.upload import Upload
 from ez.build.graph import CopyAction, Files, HttpSource, Scratch, SecretMount, SshMount, State
 from ez.build.keys import LIST_KEYS, REFUSED, SIGN
+from ez.build.order import Output
 from ez.build.secrets import Secret, SshAgent
 from tests.testbed.agent import agent
 
-from ..conftest import BASE, Engine, sh
+from ..conftest import BASE, Engine, define, sh
 from .solving import Asked, solved
 
 pytestmark = pytest.mark.engine
@@ -113,7 +113,6 @@ def test_an_upload_is_a_file_by_http(every_engine: Engine, tmp_path: Path) -> No
     content = os.urandom(3 << 20)
     name = uuid.uuid4().hex
     state = HttpSource(f"http://buildkit-session/{name}", "context.tar")
-    with FileSend([ToDirectory(tmp_path / "out")]) as exported:
-        services = (Upload({name: io.BytesIO(content)}), exported)
-        solved(every_engine.address, state, services, Asked("local"))
+    out = Output("local", str(tmp_path / "out"))
+    every_engine.build(define(state), uploads={name: io.BytesIO(content)}, outputs=(out,))
     assert (tmp_path / "out" / "context.tar").read_bytes() == content
