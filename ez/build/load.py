@@ -27,6 +27,7 @@ def load(
     access: bool = True,
     fetched: Collection[str] | None = None,
     locked: bool = True,
+    digests: Path | None = None,
 ) -> Definition:
     """Evaluate the build file of `directory` for the environment `name`, whose work directory is `/home/envd/<name>`.
 
@@ -36,13 +37,15 @@ def load(
     directories, relative, that it holds whole, and a MissingInputError tells which more are wanted. A lock beside the
     build file (`ez.build.lock.lockfile`) is obeyed, unless not `locked`; what it lacks is a DefinitionError too.
 
+    In the directory `digests` those of large files are remembered (`ez.build.contents`).
+
     The digest covers the graph, the runtime and the files that the build uses: names, contents, link targets and
     the executable bit as in Git, neither times nor the other mode bits, nor `.git`.
 
     Raises DefinitionError with file, line and column.
     """
     file, function = _split(entry)
-    inputs = Inputs(directory, fetched)
+    inputs = Inputs(directory, fetched, digests=digests)
     return define(frontend_for(file)(inputs, name, file, function, access), inputs, directory, locked=locked)
 
 

@@ -20,7 +20,7 @@ from ez.build.order import Output
 from ez.compute.ensure import ensure
 from ez.env import share
 from ez.env.engine import engine_here, engine_of, engine_there
-from ez.env.evaluate import check_early
+from ez.env.evaluate import check_early, digests
 from ez.env.image import Place, have_image, wanted_outputs
 from ez.env.lock import environment_lock
 from ez.env.request import BuildRequest, GoContext
@@ -128,7 +128,13 @@ def check(request: BuildRequest, context: GoContext) -> Comparison:
 def describe(request: BuildRequest, context: GoContext) -> Definition:
     """What would be built. Of a directory of this computer it is known without any other computer or engine."""
     if request.repo.path is not None:
-        return load(Path(request.repo.path), request.name, entry=request.entry, access=not request.plain)
+        return load(
+            Path(request.repo.path),
+            request.name,
+            entry=request.entry,
+            access=not request.plain,
+            digests=digests(context.settings),
+        )
     with _host(request, context) as host:
         return define(request, context, host, bring_source(request, context, host), entered=not request.plain)[0]
 
@@ -137,7 +143,7 @@ def describe(request: BuildRequest, context: GoContext) -> Definition:
 def _walked(request: BuildRequest, context: GoContext) -> Iterator[Place]:
     """The line up to the build."""
     if request.computer != "local":
-        check_early(request.repo, request.entry, access=not request.plain)
+        check_early(request.repo, request.entry, context.settings, access=not request.plain)
     with _host(request, context) as host:
         if context.settings.text("cache.registry"):
             share.tell(context, host.name, request.name)

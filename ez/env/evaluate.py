@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.build.load import load
+from ez.config import Settings
 from ez.env.source import Source, fetch_more
 from ez.errors import DefinitionError, MissingInputError
 from ez.events import Sink
@@ -18,24 +19,31 @@ _MOST_FETCHES = 50
 _INPUTS = "inputs.json"
 
 
-def check_early(repo: RepoRef, entry: str, *, access: bool = True) -> None:
+def check_early(repo: RepoRef, entry: str, settings: Settings, *, access: bool = True) -> None:
     """Evaluate a build file that is on this computer, so that a broken one fails before anything is touched."""
     if repo.path is not None and repo.url is None:
-        load(Path(repo.path), repo.name, entry=entry, access=access)
+        load(Path(repo.path), repo.name, entry=entry, access=access, digests=digests(settings))
 
 
 def evaluate(
-    host: Host, source: Source, name: str, entry: str, sink: Sink, *, access: bool = True
+    host: Host, source: Source, name: str, entry: str, settings: Settings, sink: Sink, *, access: bool = True
 ) -> tuple[Definition, Source]:
     """The definition, and the source with the files that it reads. Raises DefinitionError."""
+    known = digests(settings)
     for _ in range(_MOST_FETCHES):
         try:
-            return load(source.directory, name, entry=entry, access=access, fetched=source.fetched), source
+            definition = load(source.directory, name, entry=entry, access=access, fetched=source.fetched, digests=known)
+            return definition, source
         except MissingInputError as error:
             if source.fetched is None or set(error.paths) <= set(source.fetched):
                 raise
             source = fetch_more(host, source, error.paths, sink=sink)
     raise DefinitionError(f"the build file asks for files without end: `{entry}`", "correct its load() calls")
+
+
+def digests(settings: Settings) -> Path:
+    """Where those of files are remembered; it may be removed at any time."""
+    return settings.directories.cache / "digests"
 
 
 def remembered(cache: Path, entry: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class GoResult:
 
 def go(request: GoRequest, context: GoContext) -> GoResult:
     """Walk the whole line. Raises the EzError of the step that failed; running it again goes on from there."""
-    check_early(request.repo, request.entry)
+    check_early(request.repo, request.entry, context.settings)
     computer = ensure(request.computer, context.state)
     with environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink):
         refuse_other_repo(request, context, computer)

@@ -15,7 +15,7 @@ from ez.build.load import load
 from ez.compute.ensure import ensure
 from ez.compute.plan import plan
 from ez.env.engine import buildkitd_there, engine_here, engine_of
-from ez.env.evaluate import check_early
+from ez.env.evaluate import check_early, digests
 from ez.env.image import wanted_outputs
 from ez.env.kept import history_path
 from ez.env.probe import Probe
@@ -44,13 +44,13 @@ class Plan:
 
 def plan_go(request: GoRequest, context: GoContext) -> Plan:
     """Raises what `go` would raise before its first change; the definition of a repo elsewhere stays unknown."""
-    check_early(request.repo, request.entry)
+    check_early(request.repo, request.entry, context.settings)
     computer = ensure(request.computer, context.state)
     host = connect(computer, context)
     try:
         facts, probe = look(host, request.name)
         missing = plan(facts, context.network)
-        definition = _definition(request)
+        definition = _definition(request, context)
         actions = [Action("connect", f"{computer.name} ({facts.os.name})")]
         steps = ", ".join(step.title for step in missing)
         actions.append(Action("prepare", steps or "nothing to do"))
@@ -64,7 +64,7 @@ def plan_go(request: GoRequest, context: GoContext) -> Plan:
 def plan_build(request: BuildRequest, context: GoContext) -> Plan:
     """The same for `ez build`. On this computer nothing is prepared, and the engine is not asked."""
     computer = ensure(request.computer, context.state)
-    definition = _definition(request, access=not request.plain)
+    definition = _definition(request, context, access=not request.plain)
     host = connect(computer, context)
     try:
         actions = []
@@ -107,10 +107,11 @@ def _builds(request: BuildRequest, context: GoContext, computer: str, definition
         yield f"run {steps}, as far as the last build tells" + (f": {', '.join(ran)}" if ran else "")
 
 
-def _definition(request: Request, *, access: bool = True) -> Definition | None:
+def _definition(request: Request, context: GoContext, *, access: bool = True) -> Definition | None:
     if request.repo.path is None:
         return None
-    return load(Path(request.repo.path), request.repo.name, entry=request.entry, access=access)
+    known = digests(context.settings)
+    return load(Path(request.repo.path), request.repo.name, entry=request.entry, access=access, digests=known)
 
 
 def _source(request: Request, home: str, host: Host) -> str:

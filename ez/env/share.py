@@ -166,6 +166,7 @@ def _give(job: Job, context: GoContext) -> None:
     """The image as it is in the engine; then its steps, from the same definition, while there still is that one."""
     from ez.build.load import load
     from ez.build.share import has_image, share_cache, share_image
+    from ez.env.evaluate import digests
 
     settings = context.settings
     host = connect(ensure(job.computer, context.state), context)
@@ -174,7 +175,13 @@ def _give(job: Job, context: GoContext) -> None:
             reference = image_reference(job.environment, job.digest)
             if has_image(engine, reference, job.digest):
                 share_image(engine, reference, job.shelf, docker_config=settings.docker_config, sink=context.sink)
-            definition = load(Path(job.directory), job.environment, entry=job.entry, fetched=job.fetched)
+            definition = load(
+                Path(job.directory),
+                job.environment,
+                entry=job.entry,
+                fetched=job.fetched,
+                digests=digests(settings),
+            )
             if definition.digest != job.digest:
                 context.sink(Notice("the definition has changed since: its steps are not shared"))
                 return

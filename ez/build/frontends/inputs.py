@@ -5,7 +5,6 @@ The repo may be hostile: links and `..` that leave the directory, pipes, devices
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import stat
@@ -14,6 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from ez.build.contents import Contents
 from ez.build.frontends.where import where
 from ez.build.graph import Position
 from ez.build.ignore import IGNORE_FILES, Ignored, Patterns, ignored, literal
@@ -32,10 +32,12 @@ LOCK = "ez.lock"
 
 
 class Inputs:
-    """The directory of one definition. With `fetched` it is a partial copy: only what is below those is there."""
+    """The directory of one definition. With `fetched` it is a partial copy: only what is below those is there.
+    In the directory `digests` those of large files are remembered."""
 
-    def __init__(self, directory: Path, fetched: Collection[str] | None = None) -> None:
+    def __init__(self, directory: Path, fetched: Collection[str] | None = None, *, digests: Path | None = None) -> None:
         self._root = directory.resolve()
+        self._digests = digests
         self._fetched = None if fetched is None else tuple(_plain(path) for path in fetched)
         self._read: set[str] = set()
         self._added: set[str] = set()
@@ -136,12 +138,16 @@ class Inputs:
         if not self._added:
             return ()
         include = Patterns(() if "." in self._added else (literal(path) for path in self._added))
+        contents = Contents(self._root, self._digests)
         try:
             entries = walk(self._root, include, Patterns((f"**/{LEFT_OUT}",)), self._ignored.patterns)
-            found = [(_name(entry.path), *self._described(entry)) for entry in entries if not entry.is_directory]
+            found = [
+                (_name(entry.path), *self._described(entry, contents)) for entry in entries if not entry.is_directory
+            ]
         except OSError as error:
             message = f"cannot read a file that the build copies: `{error.filename}`"
             raise DefinitionError(message, f"chmod -R u+rX {shlex.quote(str(error.filename))}") from error
+        contents.keep()
         return tuple(sorted(found))
 
     @cached_property
@@ -165,14 +171,14 @@ class Inputs:
             raise DefinitionError(message, action, **where(position))
         raise MissingInputError(message, action, paths=tuple(dict.fromkeys(wanted)), **where(position))
 
-    def _described(self, entry: Entry) -> tuple[str, str]:
+    def _described(self, entry: Entry, contents: Contents) -> tuple[str, str]:
         """What a file is, in Git's terms: kind and content."""
         if entry.link:
             return "link", _name(entry.link)
         if not entry.is_file:
             return "other", ""
         with os.fdopen(open_below(self._root, entry.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+            digest = contents.digest(entry.path, content)
         return ("program" if entry.status.st_mode & 0o111 else "file"), digest
 
 
