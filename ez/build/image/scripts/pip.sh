@@ -45,7 +45,7 @@ take_early() {
 
 # Of each file below $1 what tells it apart from another of its name, to $2; and the names alone.
 list_files() {
-    (cd "$1" && find . -mindepth 1 -printf '%y %m %U %G %s %T@ %l\t%P\0') | LC_ALL=C sort -z >"$2"
+    (cd "$1" && find . -mindepth 1 -printf '%y %m %U %G %s %T@\t%P\0') | LC_ALL=C sort -z >"$2"
     cut -z -f 2- "$2" | LC_ALL=C sort -z >"$2.names"
 }
 
