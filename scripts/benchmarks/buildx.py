@@ -35,14 +35,14 @@ FILES = 50
 _BUILD_ENVD = """# syntax=v1
 
 def build():
-    base(image="debian:12")
+    base(image="{base}")
     install.apt_packages(["jq"])
     install.python(version="3.11")
     install.python_packages({packages})
     io.copy("app", "/srv/app")
 """
 _DOCKERFILE = """
-FROM debian:12
+FROM {base}
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \\
     --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \\
     rm -f /etc/apt/apt.conf.d/docker-clean && apt-get update -q \\
@@ -57,13 +57,14 @@ ENV PATH=/opt/venv/bin:$PATH
 
 @dataclass(frozen=True)
 class Repo:
-    """A directory that both can build."""
+    """A directory that both can build, on an image `base` that nobody has built on."""
 
     place: Path
+    base: str
 
     def write(self, packages: tuple[str, ...]) -> None:
-        (self.place / "build.envd").write_text(_BUILD_ENVD.format(packages=list(packages)))
-        (self.place / "Dockerfile").write_text(_DOCKERFILE.format(packages=" ".join(packages)))
+        (self.place / "build.envd").write_text(_BUILD_ENVD.format(base=self.base, packages=list(packages)))
+        (self.place / "Dockerfile").write_text(_DOCKERFILE.format(base=self.base, packages=" ".join(packages)))
 
     def change(self) -> None:
         (self.place / "app" / "changed.txt").write_text(uuid.uuid4().hex)
@@ -72,7 +73,7 @@ class Repo:
 def main() -> None:
     Testbed.up()
     program = buildx()
-    with person() as somebody, _tidy():
+    with person() as somebody, _base() as base, _tidy():
         authorities = somebody.environment.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
         ez = partial(somebody.seconds, EZ, "build", "--plain", "--quiet", "--tag", NAMES[0])
         # Attestations would be more work than ez does.
@@ -80,7 +81,7 @@ def main() -> None:
             somebody.seconds, str(program), "build", "--quiet", "--provenance=false",
             f"--secret=id=ca,src={authorities}", "--tag", NAMES[1], ".",
         )  # fmt: skip
-        repo = _repo(somebody.home / "bench-build")
+        repo = _repo(somebody.home / "bench-build", base)
         headline(f"`ez build` beside `docker buildx build`, {ROUNDS} rounds in turns")
         for action in (ez, peer):
             action(directory=repo.place)
@@ -133,9 +134,9 @@ def _large_context(repo: Repo, ez: partial[float], peer: partial[float]) -> None
     _print(f"one file changed of {LARGE // 1000**2} MB", found, {"ez build": 1.0})
 
 
-def _repo(place: Path) -> Repo:
+def _repo(place: Path, base: str) -> Repo:
     (place / "app").mkdir(parents=True)
-    repo = Repo(place)
+    repo = Repo(place, base)
     repo.write(PACKAGES[:1])
     repo.change()
     return repo
@@ -150,6 +151,17 @@ def _print(title: str, found: dict[str, Timing], budgets: dict[str, float]) -> N
         shown = f"{ratio:.2f} of buildx; {ratio_against(budgets[name], ratio)}" if name in budgets else ""
         rows.append((name, str(timing), shown))
     table(rows)
+
+
+@contextmanager
+def _base() -> Iterator[str]:
+    """An image without a step that an earlier run has left in the engine's cache."""
+    name = f"ez-bench/base:{uuid.uuid4().hex}"
+    docker("build", "-q", "-t", name, "-", stdin=f"FROM debian:12\nRUN echo {name} >/etc/ez-bench\n")
+    try:
+        yield name
+    finally:
+        docker("rmi", "--force", name, check=False)
 
 
 @contextmanager
