@@ -22,6 +22,10 @@ _LACKS = "the engine's image store (graph driver) cannot"
 _SWITCH = "use an engine with the containerd image store"
 
 
+_ZSTD = {"compression": "zstd", "oci-mediatypes": "true"}
+"""Docker's own manifests have no word for zstd: BuildKit writes one that nothing can unpack."""
+
+
 @dataclass(frozen=True)
 class Export:
     """One output as one solve: `exporter`, and where in this computer the session puts what it sends.
@@ -63,7 +67,7 @@ def plan_exports(
         export = plan(_replaceable(output), reference, info)
         exporter = _dated(export.exporter, timestamp, graph_driver) if export.exporter else None
         if exporter is not None and output.kind == "engine" and not (graph_driver or shared):
-            exporter = replace(exporter, attributes={"compression": "zstd", **exporter.attributes})
+            exporter = replace(exporter, attributes={**_ZSTD, **exporter.attributes})
         exports.append(replace(export, exporter=exporter))
     return tuple(exports)
 
