@@ -96,6 +96,7 @@ class Image:
     """A built image in an engine. `reference` is its name there, `id` what the engine calls it.
 
     Of the build that made it: `executed` steps ran, `cached` were known already, `pulled` bytes came from registries.
+    `day` is when one that was found was made (`2026-07-31`), empty where that is not known.
     """
 
     reference: str
@@ -105,6 +106,7 @@ class Image:
     executed: int = 0
     cached: int = 0
     pulled: int = 0
+    day: str = ""
 
 
 @dataclass(frozen=True)

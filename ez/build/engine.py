@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 DIGEST_LABEL = "ez.digest"
 _DIRECT_SINCE = (1, 53)
+_DAY = re.compile(r"2\d{3}-\d\d-\d\d")
+"""How the time of an image begins, unless it was set to something that tells nothing."""
 _PODMAN = "Podman Engine"
 """What Podman calls its part in its reply to Docker's `/version`."""
 _Answer = TypeVar("_Answer")
@@ -37,7 +40,10 @@ def find_image(engine: Address, reference: str) -> Image | None:
     section = reply.get("Config")
     labels = section.get("Labels") if isinstance(section, dict) else None
     digest = str(labels.get(DIGEST_LABEL, "")) if isinstance(labels, dict) else ""
-    return Image(reference=reference, id=str(reply.get("Id", "")), digest=digest, built=False)
+    made = _DAY.match(str(reply.get("Created")))
+    return Image(
+        reference=reference, id=str(reply.get("Id", "")), digest=digest, built=False, day=made[0] if made else ""
+    )
 
 
 def engine_info(engine: Address) -> EngineInfo:

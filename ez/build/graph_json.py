@@ -4,8 +4,8 @@ Each state is an object whose `state` names its kind and whose other keys are th
 `ez/build/graph.py`; states below it are numbers, their places in the list, in which all that is read comes first.
 Bytes are `{"text": ...}`, or `{"base64": ...}` where they are no UTF-8.
 
-Reading is strict, since what is read may come from anybody: unknown and missing keys, values of another type and
-states that come too late are refused. What a value means is checked where it is used.
+Reading is strict, since what is read may come from anybody: unknown and missing keys, values of another type, numbers
+that no request can hold and states that come too late are refused. What a value means is checked where it is used.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import reprlib
 import types
 import typing
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
@@ -29,6 +30,10 @@ VERSION = 1
 Value = TypeVar("Value")
 
 _STATES = {kind.__name__: kind for kind in typing.get_args(State)}
+
+_BOUNDS = {"mode": (0, 0o7777), "size": (0, 2**63 - 1), "gpus": (-1, 2**31 - 1)}
+_ANY_BOUNDS = (0, 2**31 - 1)
+"""The least and the largest number, by the name of its field."""
 
 
 def graph_to_json(state: State, config: ImageConfig) -> dict[str, Any]:
@@ -105,10 +110,16 @@ _KINDS: dict[str, type] = {
 
 
 def _state(data: Any, known: list[State], where: str) -> State:
-    if not isinstance(data, dict) or data.get("state") not in _STATES:
+    kind, rest = _tagged(data, "state", _STATES, where)
+    return typing.cast(State, _instance(rest, kind, known, where))
+
+
+def _tagged(data: Any, tag: str, kinds: Mapping[str, type], where: str) -> tuple[type, dict[str, Any]]:
+    """The one of `kinds` that `data` names at `tag`, and the rest of it."""
+    name = data.get(tag) if isinstance(data, dict) else None
+    if not isinstance(name, str) or name not in kinds:
         raise _wrong(where, data)
-    rest = {key: value for key, value in data.items() if key != "state"}
-    return typing.cast(State, _instance(rest, _STATES[data["state"]], known, where))
+    return kinds[name], {key: value for key, value in data.items() if key != tag}
 
 
 def _instance(data: Any, kind: type[Value], known: list[State], where: str) -> Value:
@@ -139,6 +150,10 @@ def _from_json(data: Any, kind: Any, known: list[State], where: str) -> Any:
         return _instance(data, typing.cast(type, kind), known, where)
     if type(data) is not kind or (kind is str and not _is_unicode(data)):
         raise _wrong(where, data)
+    if kind is int:
+        least, largest = _BOUNDS.get(where.rpartition(".")[2], _ANY_BOUNDS)
+        if not least <= data <= largest:
+            raise _wrong(where, data)
     return data
 
 
@@ -169,10 +184,8 @@ def _one_of(data: Any, kinds: tuple[Any, ...], known: list[State], where: str) -
     if type(None) in kinds:
         (only,) = (kind for kind in kinds if kind is not type(None))
         return None if data is None else _from_json(data, only, known, where)
-    if not isinstance(data, dict) or _KINDS.get(data.get("kind", "")) not in kinds:
-        raise _wrong(where, data)
-    rest = {key: value for key, value in data.items() if key != "kind"}
-    return _instance(rest, _KINDS[data["kind"]], known, where)
+    kind, rest = _tagged(data, "kind", {name: kind for name, kind in _KINDS.items() if kind in kinds}, where)
+    return _instance(rest, kind, known, where)
 
 
 def _bytes(data: Any, where: str) -> bytes:
@@ -201,4 +214,7 @@ def _object(data: Any, allowed: Set[str], where: str, optional: Set[str] = froze
 
 
 def _wrong(where: str, data: Any) -> DefinitionError:
-    return DefinitionError(f"not a build graph: `{where}` is `{str(data)[:100]!r}`", "write it with `--print json`")
+    # However deep and long it is; to write all of it could fail in its turn.
+    return DefinitionError(
+        f"not a build graph: `{where}` is `{reprlib.repr(data)[:100]}`", "write it with `--print json`"
+    )

@@ -24,8 +24,9 @@ class Output:
     """Where a build's result goes.
 
     `target` by kind: `engine` and `registry` an image reference (named in the engine, pushed); `oci`, `docker` and
-    `tar` a file of this computer, or `STREAM`; `local` a directory of this computer; `cacheonly`, which makes nothing
-    but caches, has none. `attributes` are BuildKit's own for the exporter (`compression`, `oci-mediatypes`, ...).
+    `tar` a file of this computer, or `STREAM`; `local` a directory of this computer (directories above either are made
+    where they are missing); `cacheonly`, which makes nothing but caches, has none. `attributes` are BuildKit's own for
+    the exporter (`compression`, `oci-mediatypes`, ...).
     """
 
     kind: OutputKind
@@ -83,7 +84,7 @@ def parse_output(text: str) -> Output:
     pairs = _pairs(text, option)
     if pairs is None:
         return Output("tar", STREAM) if text == STREAM else Output("local", text)
-    kind = _output_kind(pairs, option)
+    kind = _output_kind(pairs, text, option)
     name, dest = pairs.pop("name", "") or pairs.pop("ref", ""), pairs.pop("dest", "")
     target = name if kind in ("engine", "registry") else dest
     if not target and kind != "cacheonly":
@@ -122,13 +123,15 @@ def _cache(text: str, option: str, kinds: Mapping[str, tuple[str, ...]]) -> Cach
     return Cache(kind, _known(pairs, kinds[kind], text, option))
 
 
-def _output_kind(pairs: dict[str, str], option: str) -> OutputKind:
+def _output_kind(pairs: dict[str, str], text: str, option: str) -> OutputKind:
     """Docker's `image` is the engine's own, pushed or not, and so is its `docker` without a file."""
     kind = pairs.pop("type", "")
     if kind == "image":
         return "registry" if pairs.pop("push", "false") == "true" else "engine"
     if kind == "docker" and not pairs.get("dest"):
         return "engine"
+    if not kind:
+        raise UsageError(f"{option} without a type: `{text}`", _EXAMPLES[option])
     known: OutputKind | None = _one_of(kind, get_args(OutputKind))
     if known is None:
         raise UsageError(f"unknown type in {option}: `{kind}`", _EXAMPLES[option])

@@ -9,7 +9,7 @@ import typer
 from ez.cli.access import connect
 from ez.cli.options import ComputerOption, JsonOption, YesOption
 from ez.cli.output import clean, print_json, print_table, say
-from ez.cli.quantities import parse_size, parse_span, show_size
+from ez.cli.quantities import number_of, parse_size, parse_span, show_size
 from ez.cli.session import confirm, require_answer, session
 from ez.config import Settings
 from ez.errors import UsageError
@@ -102,12 +102,12 @@ def prune(
                 return
             if not json_output:
                 _show_plan(planned, json_output=False)
-            confirm(f"remove {len(planned.records)} records from `{host.name}`?", yes=yes)
+            confirm(f"remove {number_of(len(planned.records), 'record')} from `{host.name}`?", yes=yes)
             done = carry_out(host, run.settings, planned, everything=everything)
         if json_output:
             print_json(done)
         else:
-            say(f"freed {show_size(done.freed)} on `{done.computer}`: {done.records} records")
+            say(f"freed {show_size(done.freed)} on `{done.computer}`: {number_of(done.records, 'record')}")
 
 
 def _show_plan(planned: PrunePlan, *, json_output: bool) -> None:

@@ -11,6 +11,7 @@ from ez.build.order import STREAM
 from ez.cli.build_flags import PROGRESS, BuildFlags, choice, make_request, refuse_conflicts
 from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import clean, print_json, say
+from ez.cli.quantities import number_of
 from ez.cli.session import Session, session
 from ez.env.build import NAMED, BuildResult, build, check, describe
 from ez.env.kept import history_path
@@ -74,7 +75,10 @@ def _check(request: BuildRequest, context: GoContext, run: Session) -> None:
     else:
         _show_differences(comparison)
     if not comparison.equal:
-        raise EzError("two builds of the same description differ", "mend what is listed above, or lock it: ez lock")
+        hint = "mend what is listed above, or lock it: ez lock"
+        if comparison.only_times:
+            hint = "build where times can be rewritten: an engine with the containerd image store, or a buildkitd"
+        raise EzError("two builds of the same description differ", hint)
 
 
 def _show(result: BuildResult, *, streamed: bool) -> None:
@@ -91,7 +95,7 @@ def _show_differences(comparison: Comparison) -> None:
     for setting in comparison.settings:
         typer.echo(f"  the image's `{clean(setting)}` differs")
     for layer in comparison.layers:
-        typer.echo(f"  layer {layer.number}, {layer.count} files, made by: {clean(layer.made_by[:120])}")
+        typer.echo(f"  layer {layer.number}, {number_of(layer.count, 'file')}, made by: {clean(layer.made_by[:120])}")
         for file in layer.files[:_SHOWN_FILES]:
             typer.echo(f"    {clean(file.path)} ({', '.join(file.what)}): {file.reason}")
         if layer.count > _SHOWN_FILES:

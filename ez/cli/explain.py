@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from ez.build.explain.reasons import BEFORE, FIRST, LOST, REBUILD, SENT, UNFINISHED, Explanation, Reason, explain
-from ez.build.explain.record import CACHED, RAN, read_history
+from ez.build.explain.record import CACHED, FAILED, RAN, read_history
 from ez.cli.output import clean, print_json, print_table
 from ez.cli.quantities import counted, show_span
 from ez.cli.session import session
@@ -58,7 +58,8 @@ class ExplainedCost:
 
 @dataclass(frozen=True)
 class Explained:
-    """`ez build explain --json`. `at` is when the build began, in Unix seconds, `seconds` how long it took."""
+    """`ez build explain --json`. `at` is when the build began, in Unix seconds, `seconds` how long it took;
+    `executed`, `cached` and `failures` count steps."""
 
     environment: str
     computer: str
@@ -67,6 +68,7 @@ class Explained:
     failed: bool
     executed: int
     cached: int
+    failures: int
     steps: tuple[ExplainedStep, ...]
     costs: tuple[ExplainedCost, ...]
 
@@ -120,6 +122,7 @@ def _explained(environment: str, computer: str, found: Explanation) -> Explained
         failed=found.build.failed,
         executed=count_steps(found.build, RAN),
         cached=count_steps(found.build, CACHED),
+        failures=count_steps(found.build, FAILED),
         steps=tuple(told(reason) for reason in found.reasons),
         costs=tuple(ExplainedCost(steps[cost.step].label, cost.steps, cost.seconds) for cost in found.costs),
     )
@@ -129,7 +132,7 @@ def _show(found: Explained) -> None:
     ended = f"{'failed' if found.failed else 'ended'} {show_span(time.time() - found.at - found.seconds)} ago"
     took = f"{found.environment} on {found.computer}: {ended}, took {found.seconds:.1f} s"
     ran = [one for one in found.steps if one.why != SENT]
-    typer.echo(f"{took}; {counted(found.executed, found.cached)}")
+    typer.echo(f"{took}; {counted(found.executed, found.cached, found.failures)}")
     if ran:
         rows = [
             (one.step, f"{one.file}:{one.line}" if one.file else "", _why(one), f"{one.seconds:.1f}") for one in ran

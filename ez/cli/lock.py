@@ -9,6 +9,7 @@ import typer
 
 from ez.cli.options import ComputerOption, JsonOption, QuietOption, SecretOption, SshOption, VerboseOption
 from ez.cli.output import clean, print_json, say
+from ez.cli.quantities import number_of
 from ez.cli.session import session
 from ez.errors import EzError, UsageError
 
@@ -94,4 +95,5 @@ def _show_change(changed: LockChange) -> None:
             typer.echo(f"{sign} {clean(line)}")
     for left in changed.left:
         say(f"not locked: {clean(left)}")
-    say(f"{changed.path}: {changed.entries} entries" + ("" if changed.new or changed.gone else ", nothing changed"))
+    count = number_of(changed.entries, "entry", "entries")
+    say(f"{changed.path}: {count}" + ("" if changed.new or changed.gone else ", nothing changed"))

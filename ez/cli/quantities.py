@@ -55,6 +55,13 @@ def show_span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def counted(executed: int, cached: int) -> str:
+def number_of(count: int, thing: str, things: str = "") -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {thing if count == 1 else things or f'{thing}s'}"
+
+
+def counted(executed: int, cached: int, failed: int = 0) -> str:
     """What a build did, in words."""
-    return f"{executed} {'step' if executed == 1 else 'steps'} ran, {cached} {'was' if cached == 1 else 'were'} known"
+    known = f"{cached} {'was' if cached == 1 else 'were'} known"
+    ran = f"{number_of(executed, 'step')} ran"
+    return f"{ran}, {failed} failed, {known}" if failed else f"{ran}, {known}"

@@ -118,9 +118,9 @@ def run(
 
 
 def _say_skipped(context: GoContext) -> None:
-    for id, title in (("build", "Build"), ("start", "Start")):
+    for id, title, more in (("build", "Build", " (--rebuild makes it anew)"), ("start", "Start", "")):
         with step(context.sink, id, title) as report:
-            report.detail, report.skipped = "it already runs", True
+            report.detail, report.skipped = f"it already runs{more}", True
 
 
 def _specify(

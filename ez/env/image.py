@@ -41,7 +41,8 @@ def have_image(request: BuildRequest, context: GoContext, place: Place) -> Image
     with step(context.sink, "build", "Build") as report:
         found = _found(request, place, outputs)
         if found is not None:
-            report.detail, report.skipped = "the image is there", True
+            made = f"made {found.day}; " if found.day else ""
+            report.detail, report.skipped = f"the image is there ({made}--rebuild makes it anew)", True
             return replace(found, built=False)
         shelf = share.ask(request, context, place.engine, place.definition)
         is_own = bool(place.socket) and _is_own(request)

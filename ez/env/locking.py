@@ -18,7 +18,8 @@ from ez.env.engine import engine_on
 from ez.env.files import write_whole
 from ez.env.request import GoContext, Request
 from ez.env.steps import connect
-from ez.events import step
+from ez.errors import DefinitionError
+from ez.events import Notice, step
 from ez.models import Image
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def write_lock(
 ) -> LockChange:
     """Look up what the lock lacks, or with `upgrade` everything, on the engine of the computer; the directory stays
     here. `secrets` and `agents` are lent to the steps on the way. Raises what a build raises, EzError where the lock
-    cannot be written; the lock is then as it was."""
+    cannot be written, and without `upgrade` DefinitionError for one that cannot be read; the lock is then as it was."""
     directory = Path(request.repo.path or ".")
-    before = _read(directory)
+    before = _before(directory, context, upgrade)
     definition = load(directory, request.name, entry=request.entry, access=False, locked=False)
     host = connect(ensure(request.computer, context.state), context)
     try:
@@ -86,7 +87,7 @@ def write_lock(
                     sink=context.sink,
                 )
             old, new = set(_told(before or Lock())), set(_told(locked.lock))
-            report.detail = f"{len(new)} entries, {len(new - old)} of them new"
+            report.detail = f"{len(new - old)} new, {len(new & old)} as before"
             report.skipped = new == old
     finally:
         host.close()
@@ -94,6 +95,17 @@ def write_lock(
         write_whole(directory / NAME, lock_text(locked.lock).encode())
     told = tuple(tuple(sorted(some)) for some in (new - old, old - new))
     return LockChange(str(directory / NAME), told[0], told[1], len(new), locked.left)
+
+
+def _before(directory: Path, context: GoContext, upgrade: bool) -> Lock | None:
+    """The lock as it is. One that nobody can read is no reason not to make it anew."""
+    try:
+        return _read(directory)
+    except DefinitionError as error:
+        if not upgrade:
+            raise
+        context.sink(Notice(f"{error.message}; it is made anew", "warning"))
+        return None
 
 
 def _build(request: Request, context: GoContext) -> partial[Image]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ez.build.graph import (
     BindMount,
@@ -36,6 +40,7 @@ from ez.build.graph import (
     walk,
 )
 from ez.build.graph_json import graph_from_json, graph_to_json, value_from_json, value_to_json
+from ez.build.llb.marshal import marshal
 from ez.errors import DefinitionError
 from ez.models import Port, Runtime
 
@@ -99,6 +104,7 @@ def test_values_come_back() -> None:
         (("states", 2, "mounts", 0, "kind"), "CopyAction"),
         (("states", 2, "mounts", 1, "sharing"), "OPEN"),
         (("states", 2, "mounts", 5, "size"), 1.5),
+        (("states", 5, "actions", 2, "mode"), 0o10000),
         (("states", 5, "actions", 4, "data"), {"base64": "!"}),
         (("states", 5, "actions", 4, "data"), {"text": 1}),
         (("states", 5, "actions", 4, "data"), "text"),
@@ -111,6 +117,44 @@ def test_anything_else_is_refused(path: tuple[str | int, ...], value: Any) -> No
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = value
+    with pytest.raises(DefinitionError, match="not a build graph"):
+        graph_from_json(data)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from([2**32, -(2**63), 0o10000]) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_what_a_hostile_program_writes_is_refused_or_can_be_built(drawn: st.DataObject) -> None:
+    """One value anywhere in a graph is another: it is a DefinitionError here or where LLB is made of it, or fine."""
+    data: Any = json.loads(json.dumps(graph_to_json(everything(), CONFIG)))
+    holder, key = drawn.draw(st.sampled_from(list(places(data))))
+    holder[key] = drawn.draw(ANYTHING)
+    with suppress(DefinitionError):
+        state, _ = graph_from_json(data)
+        marshal(state)
+
+
+def places(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Each list and object with each of its keys."""
+    keys = list(data) if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+    for key in keys:
+        yield data, key
+        yield from places(data[key])
+
+
+@pytest.mark.parametrize("depth", [10, 900])
+def test_a_tag_of_any_depth_is_no_kind(depth: int) -> None:
+    deep: Any = []
+    for _ in range(depth):
+        deep = [deep]
+    data: Any = json.loads(json.dumps(graph_to_json(everything(), CONFIG)))
+    data["states"][0]["state"] = deep
     with pytest.raises(DefinitionError, match="not a build graph"):
         graph_from_json(data)
 

@@ -15,7 +15,14 @@ from ez.build.graph import Run, walk
 from ez.build.load import load
 from ez.build.lock.lockfile import NAME, lock_text
 from ez.build.lock.resolve import lock
-from ez.build.reproducible.check import EPOCH, FileDifference, check_reproducible, normalised
+from ez.build.reproducible.check import (
+    EPOCH,
+    Comparison,
+    FileDifference,
+    LayerDifference,
+    check_reproducible,
+    normalised,
+)
 from ez.build.reproducible.likely import likely_reason
 from ez.build.solve import build
 from ez.models import Image, Network
@@ -46,6 +53,14 @@ def test_a_likely_reason(path: str, what: tuple[str, ...], reason: str) -> None:
     assert reason in likely_reason(path, what)
 
 
+@pytest.mark.parametrize(
+    ("what", "only"), [((("time",), ("time",)), True), ((("time",), ("mode",)), False), ((), False)]
+)
+def test_times_alone_are_the_engines_doing(what: tuple[tuple[str, ...], ...], only: bool) -> None:
+    layer = LayerDifference(0, "run", tuple(FileDifference("/x", one, "") for one in what), len(what))
+    assert Comparison("a", "b", (layer,)).only_times is only
+
+
 def test_only_a_persons_own_commands_are_told_a_moment(tmp_path: Path) -> None:
     (tmp_path / "build.envd").write_text('def build():\n    install.apt_packages(name=["make"])\n    run(["date"])\n')
     definition = normalised(load(tmp_path, "hello"), MOMENT)
@@ -60,7 +75,8 @@ def test_what_differs_is_named(local: Engine) -> None:
     """With the older image store, where times may differ too."""
     chance = sh(
         sh(BASE, "echo same >/same"),
-        "cat /proc/sys/kernel/random/uuid >/chance; chmod 600 /chance; mkdir /made; touch -d @1 /fixed; ln -s x /link",
+        "cat /proc/sys/kernel/random/uuid >/chance; date +%s >/second;"
+        " chmod 600 /chance; mkdir /made; touch -d @1 /fixed; ln -s x /link",
         label="roll the dice",
     )
     found = check_reproducible(define(chance), local.address, local.address, once)
@@ -69,6 +85,8 @@ def test_what_differs_is_named(local: Engine) -> None:
     assert "roll the dice" in last.made_by or "/chance" in last.made_by
     files = {one.path: one for one in last.files}
     assert "contents" in files["/chance"].what
+    assert "contents" in files["/second"].what
+    assert not found.only_times
     assert files["/chance"].reason == likely_reason("/chance", ("contents",))
     assert "/fixed" not in files
     assert not any("contents" in one.what for layer in found.layers[:-1] for one in layer.files)

@@ -85,7 +85,9 @@ def test_progress_for_programs_and_why_steps_ran(engine: Path, person: Person, p
     reference, id = done.stdout.split()
     assert reference.startswith(f"ez/{name}:")
     assert id.startswith("sha256:")
-    again = build(person, program)
+    told = person.ez(*WORDS, "--json", cwd=program, token=TOKEN)
+    assert "the image is there (made 2" in told.stderr
+    again = told.json
     assert (again["reference"], again["id"], again["executed"], again["cached"]) == (reference, id, 0, 0)
 
     write_files(program, {"build.py": (program / "build.py").read_text().replace('"one ', '"two ')})
@@ -101,6 +103,10 @@ def test_progress_for_programs_and_why_steps_ran(engine: Path, person: Person, p
     build(person, other)
     assert person.ez("build", "explain", "--json", cwd=program).json == explained
     assert f"2 repos are called `{name}`" in person.ez("build", "explain", name, cwd=program, code=1).told
+
+    write_files(other, {"build.py": 'from ez.build import Image\n\nimage = Image("debian:12").run("false")\n'})
+    person.ez(*WORDS, cwd=other, token=TOKEN, code=1)
+    assert "; 0 steps ran, 1 failed, 0 were known" in person.ez("build", "explain", cwd=other).stdout
 
 
 def test_what_is_built_is_what_go_finds(local: Place, person: Person, name: str) -> None:
@@ -219,6 +225,12 @@ def test_the_lock_of_a_repo(engine: Path, person: Person, program: Path, name: s
     assert person.ez(*lock, "--check", "--json", cwd=program).json["current"] is True
     before = (program / "ez.lock").read_text()
     assert person.ez(*lock, "--upgrade", cwd=program).stdout == ""
+    assert (program / "ez.lock").read_text() == before
+    (program / "ez.lock").write_text("<<<<<<< HEAD\n" + before)
+    assert "`ez lock --upgrade`" in person.ez(*lock, cwd=program, code=1).stderr
+    anew = person.ez(*lock, "--upgrade", cwd=program).stderr
+    assert "cannot be used: not TOML" in anew
+    assert f"{program}/ez.lock: 1 entry" in anew
     assert (program / "ez.lock").read_text() == before
     assert build(person, program, "-t", name)["executed"] > 0
 

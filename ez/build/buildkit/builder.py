@@ -21,7 +21,7 @@ from ez.build.buildkit.caches import make_caches
 from ez.build.buildkit.client import Place, Returned, Wanted, solve
 from ez.build.buildkit.config import built_config, env_of
 from ez.build.buildkit.exports import Export
-from ez.build.buildkit.gateway import Gateway, ImageFound, Part, Worker
+from ez.build.buildkit.gateway import CacheEntry, Gateway, ImageFound, Part, Worker
 from ez.build.buildkit.private import served
 from ez.build.buildkit.session.agent import Agent
 from ez.build.buildkit.session.auth import Auth
@@ -41,11 +41,12 @@ from ez.build.buildkit.surroundings import (
     wants_base_files,
 )
 from ez.build.buildkit.tally import Tally
+from ez.build.buildkit.waiting import answering, told
 from ez.build.definition import Definition
 from ez.build.explain.record import Trace
 from ez.build.graph import ImageSource, base_image, walk
 from ez.build.llb.marshal import Made, base_images, marshal, name_of, platform_of
-from ez.build.llb.platform import Platform, parse_platform
+from ez.build.llb.platform import Platform, parse_platform, serves
 from ez.build.llb.reference import normalise, registry_of
 from ez.build.llb.steps import Base
 from ez.build.order import Cache
@@ -104,7 +105,9 @@ class Builder:
         """Raises BuildError, StepError, EngineError, and CacheExportError where the image is there without a cache."""
         context = Path(self._order.definition.context)
         shared_key = hashlib.sha256(bytes(context.resolve())).hexdigest()
-        wanted = Wanted(self._export.exporter, self._caches.exports, unrecorded=tells_passwords(self._order.network))
+        order = self._order
+        unrecorded = tells_passwords(order.network)
+        wanted = Wanted(self._export.exporter, self._caches.exports, order.platforms, unrecorded=unrecorded)
         with FileSend([self._export.target]) as received:
             services = (*self._services(context), received)
             try:
@@ -154,14 +157,17 @@ class Builder:
 
     async def _body(self, gateway: Gateway) -> Returned:
         """Everything is asked for at once; a round trip to an engine elsewhere takes long."""
-        images = base_images(self._order.definition.state)
+        states = walk(self._order.definition.state)
+        images = {name_of(state): state for state in states if isinstance(state, ImageSource)}
         asked: list[Platform | None] = [parse_platform(text) for text in self._order.platforms]
         asked = asked or [None]
-        worker, configs = await asyncio.gather(
-            gateway.ping(), asyncio.gather(*(self._configs(gateway, images, platform) for platform in asked))
+        worker, configs, imports = await asyncio.gather(
+            gateway.ping(),
+            asyncio.gather(*(self._configs(gateway, images, platform) for platform in asked)),
+            answering(gateway, self._caches.imports, self._tally),
         )
         making = (
-            self._part(gateway, worker, platform or worker.platform, images, found)
+            self._part(gateway, worker, platform or worker.platform, found, imports)
             for platform, found in zip(asked, configs, strict=True)
         )
         parts = await asyncio.gather(*making)
@@ -176,10 +182,13 @@ class Builder:
     async def _config(self, gateway: Gateway, image: ImageSource, platform: Platform | None) -> ImageFound:
         reference = normalise(image)
         wanted = platform_of(image, platform or Platform()) if platform or image.platform else None
+        what = f"the registry of `{reference}`"
         try:
-            found = await gateway.image(reference, wanted)
+            found = await told(what, gateway.image(reference, wanted), self._tally)
         except GRPCError as error:
             raise failures.image_failed(reference, image, error) from error
+        if wanted is not None and not serves(found.config, wanted):
+            raise failures.foreign_image(reference, image, wanted, found.config)
         if self._order.trace is not None:
             self._order.trace.resolved(reference, found.id)
         return found
@@ -189,11 +198,12 @@ class Builder:
         gateway: Gateway,
         worker: Worker,
         platform: Platform,
-        images: Mapping[str, ImageSource],
         found: Mapping[str, ImageFound],
+        imports: tuple[CacheEntry, ...],
     ) -> Part:
         """The definition made for one platform."""
         definition = self._order.definition
+        images = base_images(definition.state)
         bases = {name: await self._base(gateway, image, platform, found[name].config) for name, image in images.items()}
         marshalled = marshal(
             definition.state,
@@ -210,7 +220,7 @@ class Builder:
             self._order.trace.planned(str(platform), marshalled.states)
         if error := failures.lacking(marshalled.capabilities, worker):
             raise error
-        result = await gateway.solve(marshalled.message, self._caches.imports)
+        result = await gateway.solve(marshalled.message, imports)
         below = base_image(definition.state)
         base = found[name_of(below)].config if below else {}
         config = built_config(base, definition.config, platform, self._order.labels, self._order.timestamp)

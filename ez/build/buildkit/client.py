@@ -43,11 +43,13 @@ class Exporter:
 class Wanted:
     """What is to become of the result: what `exporter` makes of it, None for nothing, and caches to write.
 
-    An `unrecorded` build is not in the engine's history, which keeps definitions on the engine's disk as they are.
+    The engine warns where the result is not for `platforms` (`linux/arm64`; none for its own). An `unrecorded` build is
+    not in its history, which keeps definitions on the engine's disk as they are.
     """
 
     exporter: Exporter | None = None
     caches: tuple[CacheEntry, ...] = ()
+    platforms: tuple[str, ...] = ()
     unrecorded: bool = False
 
 
@@ -121,6 +123,8 @@ class _Solve:
         """The exporter in the fields of old servers and of new ones; `cache` is there because some crash without."""
         request = control.SolveRequest(ref=self._id, session=self._session.id, cache=control.CacheOptions())
         request.internal = self._wanted.unrecorded
+        if self._wanted.platforms:
+            request.frontend_attrs["platform"] = ",".join(self._wanted.platforms)
         if (exporter := self._wanted.exporter) is not None:
             request.exporter_deprecated = exporter.type
             request.exporter_attrs_deprecated.update(exporter.attributes)

@@ -22,18 +22,14 @@ SECONDS_TO_ANSWER = 20.0
 _LARGEST_REPLY = 16 << 20
 _CHUNK = 1 << 16
 _START = "start it with `sudo systemctl start docker`"
+_SYSTEM = ("/var/run/docker.sock", "/run/docker.sock")
+_JOIN = "join its group with `sudo usermod -aG docker $USER`, then log in again"
 _SOCKET_ERRORS: dict[int, tuple[str, str]] = {
-    errno.ENOENT: ("no Docker Engine", _START),
-    errno.ECONNREFUSED: ("the Docker Engine is stopped", _START),
-    errno.EACCES: (
-        "not allowed to use the Docker Engine",
-        "join its group with `sudo usermod -aG docker $USER`, then log in again",
-    ),
-    errno.EPERM: (
-        "not allowed to use the Docker Engine",
-        "join its group with `sudo usermod -aG docker $USER`, then log in again",
-    ),
-    errno.ENOTSOCK: ("not a Docker Engine's socket", "set `DOCKER_HOST` to the engine's socket"),
+    errno.ENOENT: ("no {engine}", _START),
+    errno.ECONNREFUSED: ("{engine} is stopped", _START),
+    errno.EACCES: ("not allowed to use {engine}", _JOIN),
+    errno.EPERM: ("not allowed to use {engine}", _JOIN),
+    errno.ENOTSOCK: ("not a {engine}'s socket", "set `DOCKER_HOST` to the engine's socket"),
 }
 
 
@@ -114,9 +110,13 @@ def socket_error(address: Address, error: OSError) -> EngineError:
             f"the Docker Engine does not answer: `{address}`", "restart it with `sudo systemctl restart docker`"
         )
     if isinstance(error, socket.gaierror):
-        return EngineError(f"the engine's host is unknown: `{address}`", "correct its name in `DOCKER_HOST`")
+        chosen = address.chosen_by or "variable DOCKER_HOST"
+        return EngineError(f"the engine's host is unknown: `{address}`", f"correct its name in the {chosen}")
     summary, hint = _SOCKET_ERRORS.get(error.errno or 0, (f"cannot talk to the Docker Engine ({error})", _START))
-    return EngineError(f"{summary}: `{address}`", hint)
+    where = f" ({address.chosen_by})" if address.chosen_by else ""
+    if where and hint == _START and str(address.path) not in _SYSTEM:
+        hint = f"start it, or correct the {address.chosen_by}"
+    return EngineError(f"{summary.replace('{engine}', address.engine)}: `{address}`{where}", hint)
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from ez.build.buildkit.gateway import Worker
 from ez.build.buildkit.status import Progress
-from ez.build.buildkit.tally import EXPORTING, IMPORTING
+from ez.build.buildkit.tally import EXPORTING, IMPORTING, LOOKING
 from ez.build.engines.address import Address
 from ez.build.graph import GitSource, HttpSource, ImageSource, Note
 from ez.build.llb.marshal import Made
+from ez.build.llb.platform import Platform
 from ez.build.llb.reference import normalise, registry_of
 from ez.errors import BuildError, EngineError, EzError, StepError
 from ez.events import Vertex
@@ -38,12 +39,29 @@ _REGISTRY: tuple[tuple[str, str, str], ...] = (
         "sign in with `docker login {registry}`, or correct the image's name",
     ),
     (
-        r"no such host|dial tcp|connection refused|i/o timeout|unreachable|tls handshake|x509|timed out|eof$",
+        r"no such host|dial tcp|connection refused|i/o timeout|unreachable|tls handshake|x509|timed out|eof$|no answer",
         "the registry cannot be reached for the image",
         "check the computer's network with `curl -I https://{registry}/v2/`",
     ),
-    (r"not found|no match for platform|does not exist", "no such image", "correct the image's name or tag"),
+    (
+        r"no match for platform",
+        "no image for the platform that is asked for",
+        "see its platforms with `docker manifest inspect {reference}`",
+    ),
+    (r"not found|does not exist", "no such image", "correct the image's name or tag"),
     (r".", "the image cannot be read", "try `docker pull {reference}` on the computer"),
+)
+
+_NOT_PUSHED = (
+    (
+        r"429|too ?many ?requests|rate ?limit",
+        "wait some minutes, since `{}` limits requests",
+    ),
+    (
+        r"no such host|dial tcp|connection refused|i/o timeout|unreachable|tls handshake|x509|server gave http",
+        "check that the engine's computer reaches it: `curl -I https://{}/v2/`",
+    ),
+    (r"", "run the same command again"),
 )
 
 _WHOLE_BUILD: tuple[tuple[str, type[EzError], str, str], ...] = (
@@ -106,6 +124,13 @@ def image_failed(reference: str, image: ImageSource, error: GRPCError) -> BuildE
     return _image_failed(reference, image.note, str(error.message))
 
 
+def foreign_image(reference: str, image: ImageSource, wanted: Platform, config: Mapping[str, Any]) -> StepError:
+    """An image whose configuration is that of another platform: of what is no list, registries give what there is."""
+    found = "/".join(str(config[key]) for key in ("os", "architecture", "variant") if config.get(key))
+    message = f"no image for {wanted}: `{reference}` is {found}"
+    return _at(image.note, message, f"name an image that there is for {wanted}")
+
+
 def is_missing(reference: str, error: GRPCError) -> bool:
     """Whether the registry says that it has no such image. What else it may say tells nothing of what it has: to those
     who are not signed in, some registries deny what is not there as well."""
@@ -117,7 +142,10 @@ def not_pushed(name: str, reason: str) -> BuildError:
     if any(word in reason.lower() for word in ("unauthorized", "denied", "forbidden", "no basic auth")):
         hint = f"sign in with `docker login {registry_of(name)}`"
         return BuildError(f"the registry does not let you push: `{name}` ({reason})", hint)
-    return BuildError(f"the image could not be pushed: `{name}` ({reason})", "run the same command again")
+    for pattern, hint in _NOT_PUSHED:
+        if re.search(pattern, reason, re.IGNORECASE):
+            return BuildError(f"the image could not be pushed: `{name}` ({reason})", hint.format(registry_of(name)))
+    raise AssertionError("the last pattern matches everything")
 
 
 class CacheExportError(BuildError):
@@ -145,7 +173,7 @@ def build_failed(error: GRPCError, progress: Progress, states: Mapping[str, Made
 def _failed_vertex(error: GRPCError, progress: Progress) -> Vertex | None:
     """The error's own vertex where the engine names it, else the first one that failed. A cache that cannot be read
     fails nothing."""
-    failed = [vertex for vertex in progress.failed() if not vertex.name.startswith(IMPORTING)]
+    failed = [vertex for vertex in progress.failed() if not vertex.name.startswith((IMPORTING, LOOKING))]
     details: Any = error.details
     named = details.get("errdefs.Vertex", {}).get("digest") if isinstance(details, dict) else None
     return next((vertex for vertex in failed if vertex.digest == named), failed[0] if failed else None)
@@ -181,8 +209,13 @@ def _source_failed(source: GitSource | HttpSource, message: str, log: tuple[str,
         hint = _look_at(source.note)
     elif is_git and source.url.startswith("http") and _LOGIN.search(said):
         hint = "lend its token: `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`"
+    elif is_git and "no ssh " in said.lower():
+        hint = "lend your agent: `--ssh default`"
     else:
         hint = f"try `{'git ls-remote' if is_git else 'curl -fIL'} {shlex.quote(source.url)}` on the computer"
+        # Under load Docker 20.10 ends a build without what Git said.
+        if is_git and source.url.startswith("http") and not log:
+            hint += "; a private one needs `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`"
     return _at(source.note, f"{summary}: `{source.url}` ({message})", hint, log)
 
 

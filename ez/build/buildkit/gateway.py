@@ -6,6 +6,7 @@ an image configuration reaches the exporters of every engine.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,8 @@ from ez.build.llb.platform import Platform
 
 _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
 _CONFIG = "containerimage.config"
+_SECONDS_TO_RESOLVE = 60.0
+"""The engine itself waits for a registry without end."""
 _UNKNOWN = 2
 
 
@@ -75,18 +78,25 @@ class Gateway:
             labels=dict(workers[0].labels) if workers else {},
         )
 
-    async def image(self, reference: str, platform: Platform | None = None, *, mode: str = "local") -> ImageFound:
+    async def image(
+        self, reference: str, platform: Platform | None = None, *, mode: str = "local", name: str = ""
+    ) -> ImageFound:
         """What is known of an image: of the engine's own before the registry's, or, by `mode` `pull`, of the latter.
 
-        `platform` None is the worker's own.
+        `platform` None is the worker's own, `name` what the engine calls it in its progress. Raises GRPCError also for
+        a registry that does not answer in a minute.
         """
         request = gateway.ResolveImageConfigRequest(
-            ref=reference, resolve_mode=mode, log_name=f"resolve image config for {reference}"
+            ref=reference, resolve_mode=mode, log_name=name or f"resolve image config for {reference}"
         )
         if platform is not None:
             request.platform.os, request.platform.architecture = platform.os, platform.architecture
             request.platform.variant = platform.variant
-        reply = await self._call("ResolveImageConfig", request, gateway.ResolveImageConfigResponse)
+        try:
+            async with asyncio.timeout(_SECONDS_TO_RESOLVE):
+                reply = await self._call("ResolveImageConfig", request, gateway.ResolveImageConfigResponse)
+        except TimeoutError as error:
+            raise GRPCError(Status.DEADLINE_EXCEEDED, f"no answer within {_SECONDS_TO_RESOLVE:.0f} s") from error
         try:
             config = json.loads(reply.config)
         except (ValueError, RecursionError) as error:

@@ -75,9 +75,10 @@ def save(engine: Address, name: str, output: Output) -> None:
         return
     path = Path(output.target)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        raise BuildError(f"cannot write there: `{path}` ({error.strerror})", "name a directory that exists") from error
+        raise BuildError(f"cannot write there: `{path}` ({error.strerror})", "name another file") from error
     try:
         with os.fdopen(handle, "wb") as file:
             _copy(engine, name, file)

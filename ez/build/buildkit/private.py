@@ -10,6 +10,7 @@ What ez itself mounts, network settings, is left out: it decides how a step gets
 from __future__ import annotations
 
 import hashlib
+import shlex
 import socket
 import struct
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from pathlib import Path
 
 from ez.build.graph import GitSource, Run, SecretMount, SecretVariable, SshMount, State, walk
 from ez.build.llb.private import Private
-from ez.build.secrets import Secret, SshAgent
+from ez.build.secrets import DEFAULT_AGENT, Secret, SshAgent
+from ez.errors import StepError
 
 _SECONDS_TO_ANSWER = 5.0
 _LIST_KEYS = struct.pack(">IB", 1, 11)
@@ -35,7 +37,9 @@ class Served:
 
 
 def served(state: State, secrets: Mapping[str, bytes | Secret], agents: Mapping[str, SshAgent]) -> Served:
-    """Reads the secrets that `state` mounts. Raises BuildError where one cannot be read."""
+    """Reads the secrets that `state` mounts. Raises StepError where a step needs one, or an agent, that is not among
+    those given, and BuildError where one cannot be read."""
+    _check(state, secrets, agents)
     mounted, lent = _mounted(state)
     contents = {id: _content(secrets[id]) for id in mounted if id in secrets}
     secret_names = {id: f"{id}.{_hash(id, content)}" for id, content in contents.items()}
@@ -44,6 +48,27 @@ def served(state: State, secrets: Mapping[str, bytes | Secret], agents: Mapping[
         Private(secret_names, agent_names),
         {**secrets, **{secret_names[id]: content for id, content in contents.items()}},
         {**agents, **{name: agents[id] for id, name in agent_names.items()}},
+    )
+
+
+def _check(state: State, secrets: Mapping[str, bytes | Secret], agents: Mapping[str, SshAgent]) -> None:
+    """The engine would say the same when the step runs, and may have to run others first."""
+    for run in (current for current in walk(state) if isinstance(current, Run)):
+        for mount in run.mounts:
+            if isinstance(mount, SecretMount | SecretVariable) and not (mount.optional or mount.id in secrets):
+                raise _not_lent(run, f"secret `{mount.id}`", f"--secret {shlex.quote(f'id={mount.id},src=FILE')}")
+            if isinstance(mount, SshMount) and mount.id not in agents:
+                place = "" if mount.id == DEFAULT_AGENT else "=SOCKET"
+                raise _not_lent(run, f"SSH agent `{mount.id}`", f"--ssh {shlex.quote(mount.id + place)}")
+
+
+def _not_lent(run: Run, what: str, option: str) -> StepError:
+    position = run.note.position
+    return StepError(
+        f"a step needs the {what}, which is not lent to this build",
+        f"lend it: `{option}`",
+        file=position.file if position else None,
+        line=position.line if position else None,
     )
 
 

@@ -12,6 +12,8 @@ from ez.events import Event, Notice, Sink, Vertex, VertexProgress
 
 IMPORTING = "importing cache manifest from "
 EXPORTING = "exporting cache"
+LOOKING = "[internal] looking for the cache "
+"""ez's own name of a question whose answer does not matter."""
 _LAYER = re.compile(r"sha256:[0-9a-f]{12,64}")
 _NOTHING_THERE = re.compile(r"not found|does not exist", re.IGNORECASE)
 
@@ -24,10 +26,13 @@ class Tally:
         self._vertices: dict[str, Vertex] = {}
         self._layers: dict[str, int] = {}
         self._told: set[str] = set()
+        """Places of caches, and sentences."""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Vertex) and event.error and event.name.startswith((IMPORTING, EXPORTING)):
             self._warn(event)
+            event = replace(event, error="")
+        if isinstance(event, Vertex) and event.name.startswith(LOOKING):
             event = replace(event, error="")
         if isinstance(event, Vertex):
             # What is known is fetched later, where it is needed; the engine then tells of it as if it ran.
@@ -49,20 +54,27 @@ class Tally:
         """Bytes of layers that the engine fetched."""
         return sum(self._layers.values())
 
+    def tell_once(self, notice: Notice, about: str = "") -> None:
+        """`about` is what it is told of once, in whatever words; empty for these words."""
+        key = about or notice.text
+        if key not in self._told:
+            self._told.add(key)
+            self._sink(notice)
+
+    def leave_out(self, place: str, reason: str) -> None:
+        """The cache at `place` is not read."""
+        text = f"the cache could not be read and is left out: `{place}` ({reason})"
+        self.tell_once(Notice(text, "warning"), place)
+
     def _warn(self, vertex: Vertex) -> None:
-        reading = vertex.name.startswith(IMPORTING)
         place = vertex.name.removeprefix(IMPORTING)
-        if place in self._told:
-            return
-        self._told.add(place)
-        if not reading:
-            self._sink(
-                Notice(f"the cache was not written, the build is complete without it: {vertex.error}", "warning")
-            )
+        if not vertex.name.startswith(IMPORTING):
+            text = f"the cache was not written, the build is complete without it: {vertex.error}"
+            self.tell_once(Notice(text, "warning"), place)
         elif _NOTHING_THERE.search(vertex.error):
-            self._sink(Notice(f"there is no cache yet: `{place}`"))
+            self.tell_once(Notice(f"there is no cache yet: `{place}`"), place)
         else:
-            self._sink(Notice(f"the cache could not be read and is left out: `{place}` ({vertex.error})", "warning"))
+            self.leave_out(place, vertex.error)
 
 
 def _is_run(state: Made) -> bool:

@@ -27,7 +27,8 @@ class Tls:
 class Address:
     """Either `path`, a unix socket of this computer, or `host` and `port` with `tls`.
 
-    `name` is what people are told, where `path` says nothing to them: the end of a tunnel. TLS may be missing only
+    `name` is what people are told, where `path` says nothing to them: the end of a tunnel. `engine` is what is there,
+    and `chosen_by` the setting that says so, in words, empty where none does. TLS may be missing only
     towards this computer itself, since whoever reaches an engine is root there.
     """
 
@@ -36,6 +37,8 @@ class Address:
     port: int = 0
     tls: Tls | None = None
     name: str = field(default="", compare=False)
+    engine: str = field(default="Docker Engine", compare=False)
+    chosen_by: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.path is None and self.tls is None and not _is_loopback(self.host):

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def find_engine(environment: Mapping[str, str], home: Path, *, system: Path = _S
     """
     if chosen := environment.get("BUILDKIT_HOST", ""):
         tls = _tls_files(Path(folder)) if (folder := environment.get("BUILDKIT_TLS_DIR", "")) else None
-        return FoundEngine(_parse(chosen, tls, "`BUILDKIT_HOST`", BUILDKIT_PORT), BUILDKITD, "variable BUILDKIT_HOST")
+        return _chosen(_parse(chosen, tls, "`BUILDKIT_HOST`", BUILDKIT_PORT), BUILDKITD, "variable BUILDKIT_HOST")
     return _from_second_rule(environment, home, system)
 
 
@@ -73,7 +73,7 @@ def _from_second_rule(environment: Mapping[str, str], home: Path, system: Path, 
         context, origin, lasts = _current_context(config), str(config / "config.json"), True
     if context and context != _DEFAULT_CONTEXT:
         address = _from_context(config, context, origin)
-        return FoundEngine(address, _name(address), f"Docker context {context}, chosen by {origin}", lasts)
+        return _chosen(address, _name(address), f"Docker context {context}, chosen by {origin}", lasts)
     return _from_sockets(environment, home, system, without)
 
 
@@ -90,7 +90,12 @@ def _from_host(chosen: str, environment: Mapping[str, str], config: Path) -> Fou
     if environment.get("DOCKER_TLS_VERIFY", ""):
         tls = _tls_files(Path(environment.get("DOCKER_CERT_PATH") or config))
     address = _parse(chosen if "://" in chosen else f"tcp://{chosen}", tls, "`DOCKER_HOST`")
-    return FoundEngine(address, _name(address), "variable DOCKER_HOST")
+    return _chosen(address, _name(address), "variable DOCKER_HOST")
+
+
+def _chosen(address: Address, name: str, rule: str, lasts: bool = False) -> FoundEngine:
+    """By a setting, which has to be told of where nothing answers."""
+    return FoundEngine(replace(address, engine=name, chosen_by=rule), name, rule, lasts)
 
 
 def _current_context(config: Path) -> str:

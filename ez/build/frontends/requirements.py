@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ez.build.frontends.inputs import Inputs
+from ez.build.frontends.passwords import refuse_passwords
 from ez.build.graph import Position
 from ez.build.image.python import Installer
 
@@ -34,7 +35,8 @@ class Requirements:
 
 
 def requirements(inputs: Inputs, path: str, position: Position | None) -> Requirements:
-    """What the requirements file `path` needs. Raises MissingInputError for a file that is not there."""
+    """What the requirements file `path` needs. Raises MissingInputError for a file that is not there, and
+    DefinitionError for one that tells a password."""
     found: dict[str, None] = {}
     installers: list[Installer] = []
     waiting = [inputs.locate(path, position)]
@@ -44,6 +46,7 @@ def requirements(inputs: Inputs, path: str, position: Position | None) -> Requir
             continue
         found[current] = None
         for line in _lines(inputs.read(current, position).decode("utf-8", "replace")):
+            refuse_passwords(current, (line,), position)
             nested, package = _named(line)
             if nested and "://" not in nested:
                 waiting.append(inputs.locate(posixpath.join(posixpath.dirname(current), nested), position))

@@ -170,7 +170,7 @@ class _Lowering:
         paths = tuple(dict.fromkeys(posixpath.normpath(f"/{path.lstrip('/')}") for path in piece.paths)) or ("/",)
         parents = tuple(dict.fromkeys(posixpath.dirname(path) for path in paths if posixpath.dirname(path) != "/"))
         if parents:
-            origin = Files(origin, tuple(map(MkDirAction, parents)), Note(position=position))
+            origin = Files(origin, tuple(map(MkDirAction, parents)), Note(f"find {', '.join(paths)}", position))
         label = piece.note.label or f"copy {', '.join(paths)}"
         return Files(current, tuple(_copy(origin, path) for path in paths), Note(label, position))
 

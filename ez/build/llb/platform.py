@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,20 @@ def normal(os: str, architecture: str, variant: str = "") -> Platform:
     if architecture == "arm" and not variant:
         variant = "v7"
     return Platform(os.lower(), architecture, variant)
+
+
+def serves(config: Mapping[str, Any], wanted: Platform) -> bool:
+    """Whether an image of that configuration (OCI image JSON) is one for `wanted`: of an older variant too, as
+    registries choose among several; and one that does not say what it is for."""
+    os, architecture = config.get("os") or wanted.os, config.get("architecture") or wanted.architecture
+    found = normal(str(os), str(architecture), str(config.get("variant") or wanted.variant))
+    same = (found.os, found.architecture) == (wanted.os, wanted.architecture)
+    return same and _rank(found) <= _rank(wanted)
+
+
+def _rank(platform: Platform) -> int:
+    variants = _VARIANTS.get(platform.architecture, ())
+    return variants.index(platform.variant) if platform.variant in variants else 0
 
 
 def parse_platform(text: str, note: Note = NO_NOTE) -> Platform:

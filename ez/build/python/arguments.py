@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ez.build.python.place import wrong
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWNER = re.compile(r"(\d+)(?::(\d+))?")
+_OWNER = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
+_MODES = 0o7777
 
 Words = str | list[str] | tuple[str, ...]
 Owner = int | str | None
@@ -58,13 +59,33 @@ def in_directory(call: str, path: str) -> str:
 
 
 def variables(call: str, *given: Mapping[str, str]) -> dict[str, str]:
-    found = {name: text(call, value) for some in given for name, value in some.items()}
+    found = {name: value for some in given for name, value in texts(call, some).items()}
     for name in found:
-        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        if not _VARIABLE.fullmatch(name):
             raise wrong(f"{call}: not a variable's name: `{name}`", "use letters, digits and `_`")
         if name == "PATH":
             raise wrong(f"{call}: `PATH` is not set this way", 'use `.path("/directory")`')
     return found
+
+
+def texts(call: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Values by name."""
+    if not isinstance(given, Mapping):
+        raise wrong(f"{call}: not values by name: `{str(given)[:60]}`", f'write it as `{call}({{"name": "value"}})`')
+    return {text(call, name): text(call, value) for name, value in given.items()}
+
+
+def number(call: str, given: int, largest: int, least: int = 0) -> int:
+    if type(given) is not int or not least <= given <= largest:
+        raise wrong(f"{call}: not a number from {least} to {largest}: `{str(given)[:60]}`", "give such a number")
+    return given
+
+
+def mode(call: str, given: int) -> int:
+    """What chmod(1) takes."""
+    if type(given) is not int or not 0 <= given <= _MODES:
+        raise wrong(f"{call}: not a file's mode: `{str(given)[:60]}`", "write it in octal, as `0o644`")
+    return given
 
 
 def owner(call: str, given: Owner) -> tuple[int | None, int | None]:

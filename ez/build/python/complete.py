@@ -34,6 +34,8 @@ def described(
     """With `access` the image can be entered, as the environment `name`. Raises DefinitionError."""
     if not name or "/" in name or name in (".", "..") or not name.isprintable():
         raise DefinitionError(f"not a name for an environment: `{name!r}`", "give another name")
+    if runtime.shell not in environment.SHELLS:
+        raise DefinitionError(f"not a shell that ez knows: `{runtime.shell!r}`", "use `bash`, `zsh` or `fish`")
     _add_files(state, inputs)
     sources = _sources(state, inputs)
     if not access:

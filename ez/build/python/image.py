@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ez.build import graph
@@ -45,9 +46,6 @@ from ez.models import Port
 
 if TYPE_CHECKING:
     from ez.build.definition import Definition
-
-ENGINE = Path("/var/run/docker.sock")
-"""Docker's own place."""
 
 _PYTHON = re.compile(r"3\.\d{1,3}(\.\d{1,3})?")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?")
@@ -180,7 +178,8 @@ class Image:
         position = caller()
         state, place = sources.find("copy_from", _state_of(origin), source, position)
         uid, gid = arguments.owner("copy_from", owner)
-        action = CopyAction(state, place, arguments.place("copy_from", target), uid=uid, gid=gid, mode=mode)
+        checked = None if mode is None else arguments.mode("copy_from", mode)
+        action = CopyAction(state, place, arguments.place("copy_from", target), uid=uid, gid=gid, mode=checked)
         return self._files(f"copy {_shown(origin)}{source} to {target}", action)
 
     def git(self, url: str, to: str, *, ref: str = "", commit: str = "", owner: Owner = None) -> Image:
@@ -194,7 +193,8 @@ class Image:
     def mkdir(self, path: str, *, mode: int = 0o755, owner: Owner = None) -> Image:
         """A directory, with its parents."""
         uid, gid = arguments.owner("mkdir", owner)
-        action = MkDirAction(arguments.place("mkdir", path).rstrip("/") or "/", mode, uid=uid, gid=gid)
+        place = arguments.place("mkdir", path).rstrip("/") or "/"
+        action = MkDirAction(place, arguments.mode("mkdir", mode), uid=uid, gid=gid)
         return self._files(f"mkdir {path}", action)
 
     def mkfile(self, path: str, content: str | bytes, *, mode: int = 0o644, owner: Owner = None) -> Image:
@@ -204,7 +204,7 @@ class Image:
         data = content if isinstance(content, bytes) else arguments.text("mkfile", content).encode()
         above = posixpath.dirname(place)
         actions: list[FileAction] = [MkDirAction(above)] if above != "/" else []
-        actions.append(MkFileAction(place, data, mode, uid, gid))
+        actions.append(MkFileAction(place, data, arguments.mode("mkfile", mode), uid, gid))
         return self._then(Files(self.made.state, tuple(actions), note(f"write {path}")), touch_of(actions[-1:]))
 
     def rm(self, path: str, *, wildcard: bool = False, missing_ok: bool = True) -> Image:
@@ -247,20 +247,20 @@ class Image:
         return self._configured(cmd=arguments.argv("cmd", argv))
 
     def label(self, labels: Mapping[str, str]) -> Image:
-        found = {**dict(self.made.config.labels), **{name: arguments.text("label", labels[name]) for name in labels}}
+        found = {**dict(self.made.config.labels), **arguments.texts("label", labels)}
         return self._configured(labels=tuple(found.items()))
 
     def expose(self, port: int, *, host: int = 0, service: str = "") -> Image:
         """A port of the image; in an environment it is published as `host`, 0 for any free one."""
-        if not (isinstance(port, int) and 0 < port < 65536 and 0 <= host < 65536):
-            raise wrong(f"expose: not a port: `{port}`", "give a number from 1 to 65535")
+        arguments.number("expose", port, 65535, least=1)
+        arguments.number("expose", host, 65535)
         ports = tuple(dict.fromkeys((*self.made.config.ports, f"{port}/tcp")))
         opened = (*self.made.runtime.ports, Port(port, host, arguments.text("expose", service)))
         return self._configured(ports=ports)._running(ports=opened)
 
     def gpus(self, count: int = -1) -> Image:
         """How many GPUs an environment asks for: -1 for all, 0 for none."""
-        return self._running(gpus=count)
+        return self._running(gpus=arguments.number("gpus", count, 1024, least=-1))
 
     def daemon(self, *argv: str) -> Image:
         """A program that an environment keeps running."""
@@ -282,7 +282,7 @@ class Image:
     def merge(self, *images: Image) -> Image:
         """All files of `images` on top of this one's, later ones winning; its configuration stays."""
         inputs = (self.made.state, *(_image("merge", image).made.state for image in images))
-        return self._then(Merge(inputs, note(f"merge {len(images)} images")), ANYWHERE)
+        return self._then(Merge(inputs, note("merge images")), ANYWHERE)
 
     def diff(self, lower: Image) -> Image:
         """Only what this image adds to `lower`: `base.merge(built.diff(base))`."""
@@ -312,14 +312,26 @@ class Image:
         inputs = Inputs(here)
         return define(described(made.state, made.config, made.runtime, inputs, name, access), inputs, here)
 
-    def build(self, tag: str, engine: Address | Path | str = ENGINE, **options: Any) -> BuiltImage:
+    def build(
+        self,
+        tag: str,
+        engine: Address | Path | str | None = None,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
+    ) -> BuiltImage:
         """Build it as the image `tag` of the engine at `engine`: a socket's path, or `tcp://host:port`.
+
+        Without one it is the engine that the Docker CLI would use with the variables in `environment`; `os.environ`
+        is not read unless it is given.
 
         `options` are those of `ez.build.solve.build` (`network`, `secrets`, `sink`, ...), and so is what it raises.
         """
+        from ez.build.engines.discover import find_engine
         from ez.build.solve import build
 
-        definition, address = self.definition(), _address(engine)
+        definition = self.definition()
+        address = find_engine(environment, Path.home()).address if engine is None else _address(engine)
         with ThreadPoolExecutor(1) as outside_of_a_notebooks_loop:
             return outside_of_a_notebooks_loop.submit(build, definition, address, tag, **options).result()
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ez.build.frontends.envd.files import CONTEXT
 from ez.build.frontends.inputs import LEFT_OUT
+from ez.build.frontends.passwords import refuse_passwords
 from ez.build.graph import (
     BindMount,
     CacheMount,
@@ -30,6 +31,9 @@ from ez.build.llb.reference import normalise
 from ez.build.python import arguments
 from ez.build.python.place import wrong
 from ez.build.python.values import Bind, Cache, Git, Http, Local, Secret, Tmpfs
+
+_LARGEST = 2**63 - 1
+_TOKEN = "leave it out and lend it to the build: ez build --secret id=GIT_AUTH_TOKEN,env=TOKEN"
 
 Origin = str | State | Git | Http | Local
 """An image's name, an image that is made here, or a source."""
@@ -78,9 +82,11 @@ def _mount(call: str, seen: object, state_of: Callable[[object], Origin]) -> Mou
         case Secret():
             return _secret(call, seen)
         case Tmpfs():
-            return TmpfsMount(arguments.place(call, seen.target), seen.size)
+            return TmpfsMount(arguments.place(call, seen.target), arguments.number(call, seen.size, _LARGEST))
         case Bind():
-            state, source = find(call, state_of(seen.origin), seen.source, None)
+            origin = state_of(seen.origin)
+            whole = "." if isinstance(origin, Local) else "/"
+            state, source = find(call, origin, seen.source or whole, None)
             return BindMount(arguments.place(call, seen.target), state, source.strip("/"), readonly=not seen.writable)
         case _:
             raise wrong(f"{call}: not something to mount: `{seen}`", "give Cache, Secret, Bind or Tmpfs")
@@ -104,8 +110,9 @@ def _secret(call: str, secret: Secret) -> Mount:
 
 
 def _git(call: str, git: Git, position: Position | None) -> GitSource:
+    refuse_passwords(call, (arguments.text(call, git.url),), position, _TOKEN)
     return GitSource(
-        arguments.text(call, git.url),
+        git.url,
         arguments.text(call, git.ref),
         arguments.text(call, git.subdirectory),
         arguments.text(call, git.commit),
@@ -115,8 +122,10 @@ def _git(call: str, git: Git, position: Position | None) -> GitSource:
 
 
 def _http(call: str, http: Http, position: Position | None) -> HttpSource:
-    url = urlsplit(arguments.text(call, http.url))
+    refuse_passwords(call, (arguments.text(call, http.url),), position, "fetch it in a step that is lent a secret")
+    url = urlsplit(http.url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise wrong(f"{call}: not an address on the web: `{http.url}`", "begin with `https://`")
     filename = posixpath.basename(url.path) or "download"
-    return HttpSource(http.url, filename, arguments.text(call, http.checksum), http.mode, note=Note(http.url, position))
+    checksum, mode = arguments.text(call, http.checksum), arguments.mode(call, http.mode)
+    return HttpSource(http.url, filename, checksum, mode, note=Note(http.url, position))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ez.build.frontends.inputs import Inputs
+from ez.build.frontends.passwords import refuse_passwords
 from ez.build.frontends.requirements import installer_of, requirements
 from ez.build.graph import BindMount, Note
 from ez.build.image.python import Installer, PipCall
@@ -19,6 +20,7 @@ MOUNT = "/run/ez-context"
 """Where a pip step finds the few files that it needs of the directory."""
 
 _LONGEST_LABEL = 100
+_NETRC = 'lend the step a file with it: secrets=[Secret("netrc", target="/root/.netrc")]'
 
 
 def note(label: str) -> Note:
@@ -44,6 +46,7 @@ def pip_call(
     for option, value in (("--index-url", index), ("--extra-index-url", extra_index)):
         words += [option, value] if arguments.text("pip_install", value) else []
     given = (*(arguments.text("pip_install", word) for word in words), *names)
+    refuse_passwords("pip_install", given, caller(), _NETRC)
     if not file:
         return PipCall(given, installer_of(given), note=note(f"pip install {' '.join(given)}"))
     label = note(f"pip install {' '.join((*given, '-r', file))}")

@@ -63,14 +63,14 @@ class Secret:
 
 @dataclass(frozen=True)
 class Bind:
-    """`source` of another place, seen at `target` while a step runs. What is written to it is thrown away.
+    """`source` of another place, or all of it, seen at `target` while a step runs. What is written is thrown away.
 
     `origin` is an image (a name or a value), or Git, Http or Local.
     """
 
     target: str
     origin: object
-    source: str = "/"
+    source: str = ""
     writable: bool = False
 
 

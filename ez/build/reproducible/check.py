@@ -8,6 +8,7 @@ store keeps the times at which steps wrote their files; there the comparison say
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ from ez.models import Image
 
 EPOCH = "SOURCE_DATE_EPOCH"
 """The variable by which programs take a moment for the current time (reproducible-builds.org)."""
+
+APART = 1.1
+"""Seconds from the begin of one build to that of the next, so that what a step has from a clock of seconds differs."""
 
 MOST_FILES = 1000
 """Files of a layer that are told; the rest is a number."""
@@ -60,6 +64,12 @@ class Comparison:
     def equal(self) -> bool:
         return self.first == self.second
 
+    @property
+    def only_times(self) -> bool:
+        """Whether nothing differs but when files were written, which an engine that can rewrite times would mend."""
+        files = [file for layer in self.layers for file in layer.files]
+        return bool(files) and all(file.what == ("time",) for file in files)
+
 
 BuildOnce = Callable[[Definition, Address, str, str], Image]
 """`(definition, engine, reference, salt) -> Image`: a whole build, nothing of it from a cache."""
@@ -68,16 +78,20 @@ BuildOnce = Callable[[Definition, Address, str, str], Image]
 def check_reproducible(definition: Definition, first: Address, second: Address, build: BuildOnce) -> Comparison:
     """Build `definition` twice, on two engines or on one, and tell what differs. The images are removed again.
 
+    The second build begins `APART` after the first or later. Processes, machine names and the `salt` differ, too.
+
     Engines are compared whose image store is of one kind: the ids mean different things in the two. Raises what `build`
     raises, and EngineError where an image cannot be read.
     """
     name = f"ez-check/{secrets.token_hex(6)}"
     references = (f"{name}:first", f"{name}:second")
     try:
-        images = [
-            build(definition, engine, reference, secrets.token_hex(8))
-            for engine, reference in zip((first, second), references, strict=True)
-        ]
+        images = []
+        for engine, reference in zip((first, second), references, strict=True):
+            began = time.monotonic()
+            images.append(build(definition, engine, reference, secrets.token_hex(8)))
+            if len(images) == 1:
+                time.sleep(max(0.0, began + APART - time.monotonic()))
         if images[0].id == images[1].id:
             return Comparison(images[0].id, images[1].id)
         compared = compare_images((first, references[0]), (second, references[1]))

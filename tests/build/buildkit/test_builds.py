@@ -9,9 +9,10 @@ import pytest
 
 from ez.build.graph import CacheMount, CopyAction, Files, ImageSource, LocalSource, MkFileAction
 from ez.events import VertexLog
-from ez.models import Image, Network
+from ez.models import Network
 
-from .conftest import BASE, Engine, Recorder, define, sh
+from .conftest import BASE, SMALL, Engine, Recorder, define, sh
+from .matrix import feature
 
 pytestmark = pytest.mark.engine
 
@@ -23,22 +24,26 @@ def copied(path: str = "/app") -> Files:
     return Files(BASE, (CopyAction(LocalSource("context"), "/", path),))
 
 
-def test_two_builds_at_once_get_their_own_files(local: Engine, tmp_path: Path) -> None:
-    built: dict[str, Image] = {}
+@feature("files-at-once")
+def test_builds_at_once_get_their_own_files(every_engine: Engine, tmp_path: Path) -> None:
+    """The definitions are equal, to the last byte."""
+    sinks = {f"build-{number}": Recorder() for number in range(3)}
+    copy = Files(SMALL, (CopyAction(LocalSource("context"), "/", "/app"),))
+    state = sh(copy, f"cat /app/who # {uuid.uuid4()}", network=False)
 
     def build(name: str) -> None:
         context = tmp_path / name
         context.mkdir()
         (context / "who").write_text(name)
-        (context / "large").write_bytes(os.urandom(4 * 2**20))
-        built[name] = local.build(define(copied(), context))
+        (context / "large").write_bytes(os.urandom(2**20))
+        every_engine.build(define(state, context), sink=sinks[name])
 
-    threads = [threading.Thread(target=build, args=(f"build-{number}",)) for number in range(3)]
+    threads = [threading.Thread(target=build, args=(name,)) for name in sinks]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {name: local.read(image, "/app/who") for name, image in built.items()} == {name: name for name in built}
+    assert {name: sink.lines for name, sink in sinks.items()} == {name: [name] for name in sinks}
 
 
 def test_a_changed_context_is_brought_up_to_date(local: Engine, tmp_path: Path) -> None:

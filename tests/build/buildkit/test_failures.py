@@ -15,15 +15,28 @@ from pathlib import Path
 
 import pytest
 
-from ez.build.buildkit import client
+from ez.build.buildkit import client, gateway, waiting
 from ez.build.engine import Address, engine_info, find_image
-from ez.build.graph import CopyAction, Files, ImageSource, LocalSource, MkFileAction, SecretMount, SshMount
+from ez.build.graph import (
+    CopyAction,
+    Files,
+    ImageSource,
+    LocalSource,
+    MkFileAction,
+    Mount,
+    SecretMount,
+    SecretVariable,
+    SshMount,
+)
+from ez.build.order import Cache
 from ez.build.solve import build
 from ez.errors import BuildError, DefinitionError, EngineError, StepError
-from ez.events import Event
+from ez.events import Event, Notice
 from tests.testbed import Testbed
 
-from .conftest import BASE, Engine, Recorder, define, forwarded, listening, relayed, sh
+from .conftest import BASE, SMALL, Engine, Recorder, define, forwarded, listening, reaching, relayed, sh
+from .fronted import fronted
+from .session.doors import server_tls
 
 pytestmark = pytest.mark.engine
 
@@ -75,13 +88,71 @@ def test_a_private_registry_gets_the_credentials_of_dockers_config(local: Engine
         assert local.build(define(state)).id
 
 
-def test_a_mount_without_its_secret_or_agent(local: Engine) -> None:
-    with pytest.raises(StepError, match="secret") as caught:
-        local.build(define(sh(BASE, f"true {uuid.uuid4()}", mounts=(SecretMount("/x", "absent"),))))
-    assert caught.value.line == 2
-    with pytest.raises(StepError, match=r"SSH|ssh") as caught:
-        local.build(define(sh(BASE, f"true {uuid.uuid4()}", line=3, mounts=(SshMount(),))))
-    assert caught.value.line == 3
+@pytest.mark.parametrize(
+    ("mount", "lacking", "option"),
+    [
+        (SecretMount("/x", "absent"), "secret `absent`", "--secret id=absent,src=FILE"),
+        (SecretVariable("X", "a b"), "secret `a b`", "--secret 'id=a b,src=FILE'"),
+        (SshMount(), "SSH agent `default`", "--ssh default"),
+        (SshMount(id="other"), "SSH agent `other`", "--ssh other=SOCKET"),
+    ],
+)
+def test_a_mount_without_its_secret_or_agent(local: Engine, mount: Mount, lacking: str, option: str) -> None:
+    """Said before any step begins."""
+    with pytest.raises(StepError) as caught:
+        local.build(define(sh(sh(BASE, f"true {uuid.uuid4()}"), "true", line=3, mounts=(mount,))))
+    assert caught.value.message == f"a step needs the {lacking}, which is not lent to this build"
+    assert caught.value.hint == f"lend it: `{option}`"
+    assert (caught.value.file, caught.value.line) == ("build.envd", 3)
+    assert local.begun == []
+
+
+def test_a_registry_that_is_out_of_order(local: Engine, testbed: Testbed) -> None:
+    with fronted(testbed.registry.host_address) as door:
+        door.status = 500
+        with pytest.raises(StepError, match=f"the image cannot be read: `{door.address}/x/y:1` .*500") as caught:
+            local.build(define(sh(from_image(f"{door.address}/x/y:1"), "true")))
+    assert caught.value.line == 1
+    assert caught.value.hint == f"try `docker pull {door.address}/x/y:1` on the computer"
+
+
+@pytest.mark.parametrize("every_engine", ["local", "ready_28"], indirect=True)
+def test_a_registry_that_says_nothing(
+    every_engine: Engine,
+    testbed: Testbed,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An image is waited for and told of, and a cache left out."""
+    monkeypatch.setattr(gateway, "_SECONDS_TO_RESOLVE", 2.0)
+    monkeypatch.setattr(waiting, "_SECONDS_UNTIL_TOLD", 0.5)
+    monkeypatch.setattr(waiting, "_SECONDS_FOR_CACHES", 1.0)
+    tls = None if every_engine.name == "local" else server_tls(tmp_path)
+    authority = (tmp_path / "ca.pem").read_text() if tls else ""
+    with (
+        fronted(testbed.registry.host_address, tls=tls) as door,
+        reaching(every_engine, request, door.address, authority),
+    ):
+        door.hold.clear()
+        silent = f"{door.address}/x/y:1"
+        with pytest.raises(StepError, match=f"cannot be reached for the image: `{silent}` .no answer") as caught:
+            every_engine.build(define(sh(from_image(silent), "true")))
+        assert (caught.value.line, caught.value.hint) == (
+            1,
+            f"check the computer's network with `curl -I https://{door.address}/v2/`",
+        )
+        cache = Cache("registry", (("ref", silent),))
+        state = sh(SMALL, f"true {uuid.uuid4()}")
+        assert every_engine.build(define(state), cache_from=(cache,)).executed == 1
+        begun = list(every_engine.begun)
+    assert not [name for name in begun if name.startswith("importing")]
+    told = [event.text for event in every_engine.said.events if isinstance(event, Notice)]
+    assert told == [
+        f"still waiting for the registry of `{silent}`",
+        f"still waiting for the cache `{silent}`",
+        f"the cache could not be read and is left out: `{silent}` (no answer within 1 s)",
+    ]
 
 
 def test_a_file_that_cannot_be_sent_ends_the_build(local: Engine, tmp_path: Path) -> None:

@@ -5,17 +5,20 @@ import json
 import os
 import tarfile
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ez.build.engine import engine_info
-from ez.build.graph import Files, ImageConfig, MkFileAction, Scratch
+from ez.build.graph import CopyAction, Files, ImageConfig, ImageSource, MkFileAction, Scratch
 from ez.build.order import Output
 from ez.errors import BuildError, StepError
+from ez.events import VertexWarning
 from tests.testbed import Testbed
 
-from .conftest import SMALL, Engine, define, manifest, name_in_registry, sh
+from .conftest import BASE, SMALL, Engine, define, manifest, name_in_registry, sh
 from .matrix import feature
 
 pytestmark = pytest.mark.engine
@@ -55,7 +58,7 @@ def test_files_reach_a_directory_a_tar_and_a_stream(every_engine: Engine, tmp_pa
 
 @feature("docker")
 def test_a_docker_archive_is_what_docker_loads(every_engine: Engine, tmp_path: Path) -> None:
-    archive, name = tmp_path / "image.tar", f"ez-test/{uuid.uuid4().hex}:archived"
+    archive, name = tmp_path / "new" / "image.tar", f"ez-test/{uuid.uuid4().hex}:archived"
     every_engine.made.append(name)
     every_engine.build(define(small()), reference=name, outputs=(Output("docker", str(archive)),))
     assert name not in every_engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").decode()
@@ -87,8 +90,30 @@ def test_a_push_reaches_the_registry_and_names_nothing_in_the_engine(every_engin
 
 @pytest.mark.parametrize("every_engine", ["local", "ready"], indirect=True)
 def test_a_push_that_is_refused_says_why(every_engine: Engine) -> None:
-    with pytest.raises(BuildError, match=r"127\.0\.0\.1:9"):
+    with pytest.raises(BuildError, match=r"could not be pushed: `127\.0\.0\.1:9/") as caught:
         every_engine.build(define(small()), outputs=(Output("registry", "127.0.0.1:9/nobody/there:1"),))
+    assert caught.value.hint == "check that the engine's computer reaches it: `curl -I https://127.0.0.1:9/v2/`"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Images in the testbed's registry, without its name: `both` for linux/amd64 and linux/arm64, `amd64` for one."""
+
+    both: str
+    amd64: str
+
+    def on(self, engine: Engine, testbed: Testbed, name: str) -> ImageSource:
+        return ImageSource(f"{name_in_registry(engine, testbed).partition('/')[0]}/{name}", note=BASE.note)
+
+
+@pytest.fixture(scope="module")
+def published(request: pytest.FixtureRequest, testbed: Testbed, sockets: Any) -> Published:
+    maker = Engine("ready_28", sockets("ready_28", lambda: request.getfixturevalue("ready_28")))
+    name = name_in_registry(maker, testbed)
+    for tag, platforms in (("both", ("linux/amd64", "linux/arm64")), ("amd64", ("linux/amd64",))):
+        maker.build(define(small()), outputs=(Output("registry", f"{name}:{tag}"),), platforms=platforms)
+    path = name.partition("/")[2]
+    return Published(f"{path}:both", f"{path}:amd64")
 
 
 @feature("platforms")
@@ -103,13 +128,26 @@ def test_several_platforms_become_one_index(every_engine: Engine, testbed: Testb
         ("arm64", ""),
         ("arm", "v7"),
     ]
+    assert not [event for event in every_engine.said.events if isinstance(event, VertexWarning)]
 
 
 @feature("platform")
-def test_one_other_platform_works_on_every_engine(every_engine: Engine) -> None:
-    image = every_engine.build(define(small()), platforms=("linux/arm64",))
-    (described,) = json.loads(every_engine.docker("image", "inspect", image.reference))
-    assert described["Architecture"] == "arm64"
+def test_one_other_platform_works_on_every_engine(every_engine: Engine, testbed: Testbed, published: Published) -> None:
+    """Of a base image too, if there is one for it."""
+    above = (MkFileAction("/above", uuid.uuid4().hex.encode()),)
+    both, amd64 = (published.on(every_engine, testbed, name) for name in (published.both, published.amd64))
+    for state in (small(), Files(both, above)):
+        image = every_engine.build(define(state), platforms=("linux/arm64",))
+        (described,) = json.loads(every_engine.docker("image", "inspect", image.reference))
+        assert described["Architecture"] == "arm64"
+    for wrong in (Files(amd64, above), Files(Scratch(), (CopyAction(amd64, "/greeting", "/x"),))):
+        with pytest.raises(StepError) as caught:
+            every_engine.build(define(wrong), platforms=("linux/arm64",))
+        assert caught.value.message == f"no image for linux/arm64: `{amd64.reference}` is linux/amd64"
+        assert (caught.value.line, caught.value.hint) == (1, "name an image that there is for linux/arm64")
+    with pytest.raises(StepError, match="no image for the platform that is asked for") as caught:
+        every_engine.build(define(both), platforms=("linux/riscv64",))
+    assert caught.value.hint == f"see its platforms with `docker manifest inspect {both.reference}`"
 
 
 @pytest.mark.parametrize("every_engine", ["local", "ready_28"], indirect=True)

@@ -7,7 +7,7 @@ import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from ez.build.buildkit.failures import image_failed
+from ez.build.buildkit.failures import image_failed, not_pushed
 from ez.build.buildkit.surroundings import apt_sources, pip_config
 from ez.models import Network
 
@@ -22,6 +22,22 @@ def test_images_that_cannot_be_read(message: str, said: str) -> None:
     assert said in error.message
     assert "`r.example/x:1`" in error.message
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("denied: requested access to the resource is denied", "sign in with `docker login r.example`"),
+        ("dial tcp 192.0.2.1:443: connect: connection refused", "curl -I https://r.example/v2/"),
+        ("unexpected status: 429 Too Many Requests", "wait some minutes"),
+        ("toomanyrequests: You have reached your limit", "wait some minutes"),
+        ("unexpected status: 502 Bad Gateway", "run the same command again"),
+    ],
+)
+def test_images_that_cannot_be_pushed(reason: str, hint: str) -> None:
+    error = not_pushed("r.example/x:1", reason)
+    assert f"`r.example/x:1` ({reason})" in error.message
+    assert hint in (error.hint or "")
 
 
 @pytest.mark.parametrize("case", json.loads((CASES / "apt_sources.json").read_text()))

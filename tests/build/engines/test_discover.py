@@ -184,6 +184,35 @@ def test_settings_that_choose_no_engine(home: Path, variables: dict[str, str], s
     assert said in refused(home, **variables)
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"BUILDKIT_HOST": "unix:///nope"},
+            "no buildkitd: `/nope` (variable BUILDKIT_HOST) / start it, or correct the variable BUILDKIT_HOST",
+        ),
+        (
+            {"DOCKER_HOST": "tcp://127.0.0.1:1"},
+            "Docker Engine is stopped: `tcp://127.0.0.1:1` (variable DOCKER_HOST)"
+            " / start it, or correct the variable DOCKER_HOST",
+        ),
+        (
+            {"DOCKER_CONTEXT": "one"},
+            "no Colima: `/nope/.colima/docker.sock` (Docker context one, chosen by DOCKER_CONTEXT)"
+            " / start it, or correct the Docker context one, chosen by DOCKER_CONTEXT",
+        ),
+        ({}, "no Docker Engine: `~/run/docker.sock` / start it with `sudo systemctl start docker`"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_told_with_what_chose_it(
+    home: Path, variables: dict[str, str], said: str
+) -> None:
+    context(home, "one", {"Host": "unix:///nope/.colima/docker.sock"})
+    with pytest.raises(EngineError) as caught:
+        engine_info(find_engine(variables, home, system=home / "run").address)
+    assert f"{caught.value.message} / {caught.value.hint}".replace(str(home), "~") == said
+
+
 @pytest.mark.engine
 def test_the_docker_clients_own_context_is_honoured(home: Path, engine: Path) -> None:
     docker("context", "create", "mine", "--docker", f"host=unix://{engine}")

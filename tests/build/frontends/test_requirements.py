@@ -9,7 +9,9 @@ import pytest
 
 from ez.build.frontends.inputs import Inputs
 from ez.build.frontends.requirements import installer_of, requirements
+from ez.build.graph import Position
 from ez.build.image.python import Installer
+from ez.errors import DefinitionError
 
 WORDS = {
     "numpy pandas>=1.5,<3 'jax[cuda, cpu]~=0.4'": Installer.UV,
@@ -47,6 +49,29 @@ LINES = {
 @pytest.mark.parametrize("words", WORDS)
 def test_words_of_a_call(words: str) -> None:
     assert installer_of(tuple(shlex.split(words))) is WORDS[words]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://u:SECRET@index.example/simple",
+        "--extra-index-url=HTTPS://SECRET@index.example",
+        "a @ https://${USER}:SECRET@files.example/a.whl",
+        "-e git+https://u:SECRET@@git.example/a#egg=a",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(line: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(f"numpy\n{line}\n")
+    with pytest.raises(DefinitionError, match=r"requirements.txt: a password in the address") as caught:
+        requirements(Inputs(tmp_path), "requirements.txt", Position("build.envd", 3))
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.line == 3
+
+
+@pytest.mark.parametrize("line", ["-e git+https://git@git.example/a", "--index-url https://u:${TOKEN}@index.example"])
+def test_addresses_without_a_password_are_fine(line: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(line)
+    assert requirements(Inputs(tmp_path), "requirements.txt", None).files == ("requirements.txt",)
 
 
 @pytest.mark.parametrize("text", LINES)

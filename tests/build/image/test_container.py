@@ -58,6 +58,16 @@ def test_restart_keeps_key_and_ids(hello: str, enter: Enter) -> None:
     assert (container.env / "ssh_host_ed25519_key").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_key_half_made_is_made_anew(hello: str, enter: Enter) -> None:
+    container = enter(hello)
+    key = container.env / "ssh_host_ed25519_key"
+    before = key.read_text()
+    key.rename(f"{key}.new")
+    docker("restart", "--time", "10", container.name)
+    wait_until(key.exists, "the container has a key", timeout=20)
+    assert key.read_text() != before
+
+
 def test_files_ports_and_agent_go_through(hello: str, enter: Enter, agent: Agent, tmp_path: Path) -> None:
     container = enter(hello)
     config = ("-F", str(container.config))

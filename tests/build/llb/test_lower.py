@@ -64,6 +64,7 @@ def test_steps_are_done_again_and_named_paths_are_copied() -> None:
     assert isinstance(lowered, Run)
     assert isinstance(lowered.base, Run)
     assert lowered.base.note == three.note
+    assert all(state.note.label for state in walk(lowered) if isinstance(state, Files))
 
 
 def test_a_step_copies_the_last_branch_itself() -> None:

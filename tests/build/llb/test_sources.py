@@ -9,7 +9,7 @@ import pytest
 from ez.build.buildkit.messages import llb
 from ez.build.graph import GitSource, HttpSource, ImageSource, Note, Position, State
 from ez.build.llb.marshal import Marshalled, marshal
-from ez.build.llb.platform import parse_platform
+from ez.build.llb.platform import parse_platform, serves
 from ez.errors import DefinitionError
 
 CASES = Path(__file__).parents[2] / "cases" / "build"
@@ -29,6 +29,25 @@ def test_platforms(written: str, gives: str | None) -> None:
     with pytest.raises(DefinitionError, match="not a platform") as caught:
         parse_platform(written, NOTE)
     assert caught.value.line == 4
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted", "expected"),
+    [
+        ("linux arm64 v8", "linux/arm64", True),
+        ("linux amd64", "linux/amd64/v3", True),
+        ("linux amd64 v3", "linux/amd64", False),
+        ("linux amd64", "linux/arm64", False),
+        ("windows amd64", "linux/amd64", False),
+        ("linux arm v6", "linux/arm/v7", True),
+        ("linux arm v7", "linux/arm/v6", False),
+        ("linux arm", "linux/arm/v6", True),
+        ("", "linux/arm64", True),
+    ],
+)
+def test_what_an_image_says_it_is_for(named: str, wanted: str, expected: bool) -> None:
+    config = dict(zip(("os", "architecture", "variant"), named.split(), strict=False))
+    assert serves(config, parse_platform(wanted)) == expected
 
 
 @pytest.mark.parametrize("case", json.loads((CASES / "git.json").read_text()), ids=lambda case: case["asked"]["url"])

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ez.build import Bind, Cache, Http, Image, Local, Scratch, Secret
+from ez.models import Network
 from tests.build.buildkit.conftest import Engine
+from tests.build.image.conftest import BUNDLE
 
 pytestmark = pytest.mark.engine
 
@@ -65,12 +67,26 @@ def test_engines_build_what_a_program_says(
 
 
 def test_a_program_builds_by_itself(engine: Path) -> None:
-    made = Image("debian:12").run("echo yes >/made").build("ez-test-python-api:latest", engine)
+    environment = {"DOCKER_HOST": f"unix://{engine}"}
+    made = Image("debian:12").run("echo yes >/made").build("ez-test-python-api:latest", environment=environment)
     running = Engine("local", engine, [made.reference])
     try:
         assert running.read(made, "/made") == "yes\n"
     finally:
         running.forget()
+
+
+def test_cuda_below_packages_that_were_asked_for_first(local: Engine) -> None:
+    """NVIDIA's image is played by Ubuntu's, and Python is the distribution's: no other can be had in the testbed."""
+    base = "nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04"
+    local.docker("tag", "ubuntu:22.04", base)
+    local.made.append(base)
+    image = Image("ubuntu:22.04").apt_install("make").with_python("3.11").pip_install("numpy").with_cuda("12.4")
+    network = Network(ca_bundle=BUNDLE.read_text() if BUNDLE.exists() else "")
+    made = local.build(
+        image.run("make --version && python -c 'import numpy' && echo $?  >/works").definition(), network=network
+    )
+    assert local.read(made, "/works") == "0\n"
 
 
 def test_sources_on_the_web_say_what_they_are() -> None:

@@ -124,6 +124,9 @@ def test_mounts() -> None:
     assert isinstance(data, BindMount)
     assert isinstance(data.source, LocalSource)
     assert (data.selector, data.readonly, data.source.include) == ("data", False, ("data",))
+    (whole,) = last(BASE.run("x", mounts=[Bind("/b", Local())])).mounts
+    assert isinstance(whole, BindMount)
+    assert (whole.selector, whole.source) == ("", LocalSource("context", (), ("**/.git",)))
     assert image == BindMount("/i", BASE.made.state)
     assert others == [SecretMount("/run/secrets/s", "s"), SecretVariable("S", "s", True), SshMount()]
 
@@ -265,10 +268,23 @@ def test_merge_and_diff() -> None:
         (lambda: BASE.copy("a", "x"), "not an absolute path: `x`"),
         (lambda: BASE.copy("a", "/x", owner="root"), "not an owner: `root`"),
         (lambda: UNTYPED.copy_from(5, "/a", "/b"), "not a place to copy from: `5`"),
+        (
+            lambda: BASE.pip_install("six", index="https://u:SECRET@host/simple"),
+            "pip_install: a password in the address `https://***@host`",
+        ),
+        (lambda: BASE.pip_install("x @ https://SECRET@host/x.whl"), "address `https://***@host`"),
+        (lambda: BASE.git("https://u:SECRET@host/x.git", "/x"), "address `https://***@host`"),
+        (lambda: BASE.http("https://u:SECRET@host/x", "/x"), "address `https://***@host`"),
         (lambda: BASE.http("ftp://example.org/x", "/x"), "not an address on the web"),
         (lambda: BASE.env(PATH="/x"), "env: `PATH` is not set this way"),
         (lambda: UNTYPED.env(A=1), "env: not a text: `1` of type int"),
-        (lambda: BASE.expose(0), "expose: not a port: `0`"),
+        (lambda: BASE.expose(0), "expose: not a number from 1 to 65535: `0`"),
+        (lambda: UNTYPED.expose(80, host="x"), "expose: not a number from 0 to 65535: `x`"),
+        (lambda: UNTYPED.label("x"), "label: not values by name: `x`"),
+        (lambda: UNTYPED.env("x"), "env: not values by name: `x`"),
+        (lambda: BASE.mkfile("/x", "", mode=99999999), "mkfile: not a file's mode: `99999999`"),
+        (lambda: BASE.copy("a", "/x", owner="5000000000"), "copy_from: not an owner: `5000000000`"),
+        (lambda: BASE.run("x", mounts=[Tmpfs("/t", -1)]), "run: not a number from 0 to"),
         (lambda: BASE.platform("arm64"), "not a platform of a base image: `arm64`"),
         (lambda: UNTYPED.merge("debian:12"), "merge: not an image: `debian:12`"),
         (lambda: BASE.parallel(lambda image: Image("debian:12").run("x")), "parallel: a branch that begins elsewhere"),
@@ -283,6 +299,7 @@ def test_wrong_arguments_are_told_with_their_line(call: Callable[[], Image], mes
         call()
     error = caught.value
     assert message in error.message
+    assert "SECRET" not in f"{error.message} {error.hint}"
     assert error.hint
     assert (error.file, error.line) == (__file__, call.__code__.co_firstlineno)
 

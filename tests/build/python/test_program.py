@@ -144,6 +144,9 @@ def test_broken_programs(repo: Path, program: str, message: str, line: int | Non
         ' "runtime": {}}',
         '{"graph": {"version": 1, "states": [{"state": "LocalSource", "name": "context", "include": ["../x"]}],'
         ' "result": 0, "config": {}}, "runtime": {}}',
+        '{"graph": {"version": 1, "states": [{"state": ["Run"]}], "result": 0, "config": {}}, "runtime": {}}',
+        '{"graph": {"version": 1, "states": [{"state": "ImageSource", "reference": "x"}], "result": 0, "config": {}},'
+        ' "runtime": {"shell": "sh"}}',
         '{"error": 5}',
         '{"error": {"message": ["x"], "file": 7, "line": "y", "paths": ["../../etc/passwd"]}, "used": "x"}',
         '{"used": ["/etc/passwd"], "error": {}}',

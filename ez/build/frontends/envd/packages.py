@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from ez.build.frontends.envd import files
 from ez.build.frontends.envd.record import At, PipIndex, Record
 from ez.build.frontends.inputs import Inputs
+from ez.build.frontends.passwords import refuse_passwords
 from ez.build.frontends.requirements import installer_of, requirements
 from ez.build.frontends.where import where
 from ez.build.graph import BindMount, Files, MkDirAction, MkFileAction, Note, RmAction, State
@@ -93,6 +94,7 @@ def _named(asked: At[tuple[str, ...]]) -> PipCall:
 def _words(asked: At[tuple[str, ...]]) -> tuple[str, ...]:
     """Entries may hold several words and options: joined, then split by a shell's rules, run by no shell."""
     joined = " ".join(asked.value)
+    refuse_passwords("install.python_packages", (joined,), asked.position)
     try:
         return tuple(shlex.split(joined))
     except ValueError as error:

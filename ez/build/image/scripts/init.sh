@@ -77,7 +77,7 @@ renumber() {
 make_host_key() {
     key=$shared/ssh_host_ed25519_key
     if [ ! -s "$key" ]; then
-        rm -f "$key" "$key.pub"
+        rm -f "$key" "$key.pub" "$key.new" "$key.new.pub"
         ssh-keygen -q -t ed25519 -N '' -C '' -f "$key.new"
         mv -f "$key.new.pub" "$key.pub"
         mv -f "$key.new" "$key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ez.build.frontends.envd.language import Builtin, Call, Parameter
 from ez.build.frontends.envd.namespaces.later import later
 from ez.build.frontends.envd.record import At, PipIndex, Record
+from ez.build.frontends.passwords import refuse_passwords
 
 
 def _apt_source(record: Record, call: Call) -> None:
@@ -20,6 +21,7 @@ def _pip_index(record: Record, call: Call) -> None:
     for name in ("url", "extra_url"):
         if "\n" in call.string(name) or "\r" in call.string(name):
             raise call.wrong(f"config.pip_index: a line end in `{name}`", "give one URL")
+    refuse_passwords("config.pip_index", (call.string("url"), call.string("extra_url")), call.position)
     earlier = record.pip_index.value.extra_url if record.pip_index else ""
     index = PipIndex(call.string("url"), call.string("extra_url") or earlier, call.bool("trust"))
     record.pip_index = At(index, call.position)
