@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.build.buildkit.conftest import forwarded, relayed, upgraded
-from tests.build.buildkit.test_states import served_over_http
+from tests.build.buildkit.git_over_http import served_over_http
 from tests.integration.person import EZ, Person
 from tests.integration.places import PLAIN, Place, commit, lent, write_files
 from tests.testbed import GitServer, Testbed, TestComputer

@@ -1,18 +1,13 @@
 """States that engines make in different ways, or not at all, and what then comes of them."""
 
 import base64
-import gzip
 import hashlib
 import json
-import subprocess
 import tarfile
-import threading
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +41,7 @@ from tests.testbed.keys import ensure_key, known_hosts_lines, public_half
 from tests.testbed.shell import run
 
 from .conftest import BASE, SMALL, Engine, define, sh
+from .git_over_http import served_over_http
 from .matrix import capabilities_of, feature
 
 pytestmark = pytest.mark.engine
@@ -266,54 +262,6 @@ def test_a_repository_that_asks_for_a_token(
             assert caught.value.line == 4
             assert "`--secret id=GIT_AUTH_TOKEN,env=VARIABLE`" in (caught.value.hint or "")
     assert (tmp_path / "out" / "read.me").read_text() == "second"
-
-
-@contextmanager
-def served_over_http(repository: Path, host: str, authorization: str = "") -> Iterator[str]:
-    """A repository at an address that every engine reaches; see git's gitprotocol-http(5).
-
-    Requests have to bring the `authorization`, if there is one, and are told of on standard error, where a failing
-    test shows them.
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if not self.may_read():
-                return
-            self.answer("advertisement", b"001e# service=git-upload-pack\n0000" + self.packed("--advertise-refs"))
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if not self.may_read():
-                return
-            self.answer("result", self.packed(body=gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body))
-
-        def may_read(self) -> bool:
-            may = not authorization or self.headers.get("Authorization", "").lower() == authorization.lower()
-            if not may:
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", 'Basic realm="test"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            return may
-
-        def packed(self, *options: str, body: bytes = b"") -> bytes:
-            command = ["git", "upload-pack", "--stateless-rpc", *options, str(repository)]
-            return subprocess.run(command, input=body, capture_output=True, timeout=20, check=True).stdout
-
-        def answer(self, kind: str, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    with ThreadingHTTPServer((host, 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{host}:{server.server_address[1]}/repository.git"
-        server.shutdown()
 
 
 def test_a_git_server_has_to_be_known(
