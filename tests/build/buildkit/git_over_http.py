@@ -1,4 +1,4 @@
-"""A Git repository over HTTP (git's gitprotocol-http(5)), by a process of its own: `python -m` this, HOST REPOSITORY."""
+"""A Git repository over HTTP (gitprotocol-http(5) of git), by a process of its own: this module, HOST REPOSITORY."""
 
 from __future__ import annotations
 
