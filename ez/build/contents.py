@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import time
-from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
+
+from ez.build.keeping import keep
 
 LEAST = 64 << 10
 """Bytes from which a file is remembered; less is read as fast as it is looked up."""
@@ -56,14 +56,7 @@ class Contents:
         if self._file is None or not self._new:
             return
         self._known = {**self._known, **self._new} if len(self._known) < _MOST else self._new
-        draft = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
-        with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                draft.write_text(json.dumps(self._known), "ascii")
-                draft.replace(self._file)
-            finally:
-                draft.unlink(missing_ok=True)
+        keep(self._file, json.dumps(self._known))
 
 
 def _identity(content: BufferedReader) -> tuple[int, int, int, int, int]:

@@ -8,11 +8,9 @@ file's own salt: equal ones can be told from changed ones, and nothing can be re
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 from ez.build.definition import Definition
 from ez.build.explain.parts import Hasher, Parts, Tree, linked, parts_of
 from ez.build.graph import State, is_cache_directory
+from ez.build.keeping import keep
 from ez.events import Event, Vertex, VertexLog
 
 FORMAT = 1
@@ -160,15 +159,7 @@ def write_history(path: Path, history: History) -> None:
     while sum(map(len, builds)) > LARGEST:
         builds.pop(0)
     text = f'{{"format":{FORMAT},"salt":"{history.salt}","builds":[\n' + ",\n".join(builds) + "\n]}\n"
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
+    keep(path, text)
 
 
 def _with_times(step: Step, digest: str, trace: Trace) -> Step:
