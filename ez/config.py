@@ -28,6 +28,24 @@ class Key:
     default: str | bool | int = ""
 
 
+TOOLS = {
+    "uv": "github.com/astral-sh/uv/releases/download",
+    "uv_python": "github.com/astral-sh/python-build-standalone/releases/download",
+    "micromamba": "github.com/mamba-org/micromamba-releases/releases/download",
+    "conda": "conda.anaconda.org, with a directory for each channel",
+    "pixi": "github.com/prefix-dev/pixi/releases/download",
+    "go": "dl.google.com/go",
+    "nodejs": "nodejs.org/dist",
+    "rust": "static.rust-lang.org",
+    "julia": "julialang-s3.julialang.org",
+    "julia_packages": "pkg.julialang.org",
+    "cran": "CRAN, for packages of R",
+    "starship": "github.com/starship/starship/releases/download",
+    "open_vsx": "open-vsx.org, for extensions of editors",
+    "codex": "github.com/openai/codex/releases/download; with `.sha256` files beside the archives",
+}
+"""What `mirrors.NAME` stands in for: the names of `ez.build.image.tools.table`."""
+
 KEYS: dict[str, Key] = {
     "defaults.computer": Key(str, "computer used without -c", ("EZ_COMPUTE",), "local"),
     "defaults.ide": Key(str, "editor to open: auto, none, code, code-insiders, cursor, codium", ("EZ_IDE",), "auto"),
@@ -58,6 +76,10 @@ KEYS: dict[str, Key] = {
     "mirrors.apt_debian": Key(str, "mirror of the Debian archive", ("EZ_APT_DEBIAN",)),
     "mirrors.apt_ubuntu": Key(str, "mirror of the Ubuntu archive", ("EZ_APT_UBUNTU",)),
     "mirrors.registry": Key(str, "mirror of Docker Hub for engines that ez installs", ("EZ_REGISTRY_MIRROR",)),
+    **{
+        f"mirrors.{name}": Key(str, f"mirror of {place}", (f"EZ_MIRROR_{name.upper()}",))
+        for name, place in TOOLS.items()
+    },
 }
 _PERSONAL_TABLES = ("build", "cache", "mirrors", "network", "ssh")
 PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in _PERSONAL_TABLES) | {"defaults.agent"}
@@ -125,6 +147,7 @@ class Settings:
     def network(self) -> Network:
         """Read the certificate file and gather what every download goes through."""
         names = {"apt_debian": "apt.debian", "apt_ubuntu": "apt.ubuntu", "registry": "registry"}
+        names |= {name: f"tool.{name}" for name in TOOLS}
         mirrors = {name: self.text(f"mirrors.{key}") for key, name in names.items()}
         return Network(
             http_proxy=self.text("network.http_proxy"),

@@ -122,7 +122,11 @@ class SourceError(EzError):
 
 
 class DefinitionError(EzError):
-    """A build file is wrong at `file:line:column` (1-based, None where unknown)."""
+    """A build file is wrong at `file:line:column` (1-based, None where unknown).
+
+    `code` is a word for the kind of mistake; `excerpt` the text of the line, where whoever raises or passes the error
+    on has it.
+    """
 
     def __init__(
         self,
@@ -132,11 +136,14 @@ class DefinitionError(EzError):
         file: str | None = None,
         line: int | None = None,
         column: int | None = None,
+        code: str = "value",
     ) -> None:
         super().__init__(message, hint)
         self.file = file
         self.line = line
         self.column = column
+        self.code = code
+        self.excerpt: str | None = None
 
 
 class MissingInputError(DefinitionError):
@@ -155,7 +162,7 @@ class MissingInputError(DefinitionError):
         line: int | None = None,
         column: int | None = None,
     ) -> None:
-        super().__init__(message, hint, file=file, line=line, column=column)
+        super().__init__(message, hint, file=file, line=line, column=column, code="file")
         self.paths = paths
 
 

@@ -68,12 +68,24 @@ class Port:
 
 
 @dataclass(frozen=True)
+class HostMount:
+    """A file or directory of the computer, seen in the environment at `target`. `source` is absolute or begins with
+    `~/`, the home of the login user there. `managed` is a directory that ez makes for itself."""
+
+    source: str
+    target: str
+    managed: bool = False
+
+
+@dataclass(frozen=True)
 class Runtime:
     """How a built image wants to be run; made by a frontend, read by `ez/env`.
 
     `daemons` are argv lists supervised in the container, `init` shell scripts run at each start before them,
     `commands` named command lines, `environ` and `path` what every session sees.
     `gpus` is the number of GPUs asked for (0 none, -1 all); `shm_mb` the size of `/dev/shm` in MB, 0 the default.
+    `owner` is the uid and gid that the user is to have, empty for those of the computer's login user; `private` are
+    variables that only the container gets, since an image may be shared.
     """
 
     user: str = "envd"
@@ -89,6 +101,9 @@ class Runtime:
     gpus: int = 0
     shm_mb: int = 0
     shell: str = "bash"
+    mounts: tuple[HostMount, ...] = ()
+    owner: tuple[int, ...] = ()
+    private: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ GUIDES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
 DOCUMENTS = [*GUIDES, *sorted(REPOSITORY.glob("tests/**/*.md"))]
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md", "engines.md"])
+@pytest.mark.parametrize("name", ["build-file.md", "commands.md", "settings.md", "engines.md", "mistakes.md"])
 def test_the_reference_is_up_to_date(name: str) -> None:
     written = (REPOSITORY / "docs" / "reference" / name).read_text()
     assert written == pages()[name], "run ./scripts/docs"

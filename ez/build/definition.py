@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ez.build.includes import Included
 from ez.build.graph import ImageConfig, State
 from ez.models import Runtime
 
@@ -23,7 +24,8 @@ class Definition:
 
     `context` is the directory served to the session as `context`; `inputs` are the paths in it, relative, that
     the definition read or copies, whose contents are part of the digest. `contents` are the files among them that the
-    build sees: path, kind (`file`, `program`, `link`, `other`) and SHA-256 or link target.
+    build sees: path, kind (`file`, `program`, `link`, `other`) and SHA-256 or link target. `includes` are the repos
+    whose build files took part.
     """
 
     state: State
@@ -35,3 +37,4 @@ class Definition:
     sources: tuple[SourceFile, ...] = ()
     warnings: tuple[str, ...] = ()
     contents: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+    includes: tuple[Included, ...] = field(default=(), repr=False)

@@ -8,7 +8,19 @@ import typer
 from typer.core import TyperGroup
 
 from ez.cli import build_cache
-from ez.cli.options import ComputerOption, JsonOption, QuietOption, SecretOption, SshOption, VerboseOption
+from ez.cli.options import (
+    ArgumentsOption,
+    ComputerOption,
+    JsonOption,
+    QuietOption,
+    SecretOption,
+    SshOption,
+    SyntaxOption,
+    VerboseOption,
+    arguments_of,
+    entry_of,
+)
+from ez.errors import UsageError
 
 
 class _Build(TyperGroup):
@@ -44,6 +56,7 @@ def build(
     from_: Annotated[
         str, typer.Option("--from", metavar="FILE[:FUNC]", help="The build file, and the function in it.")
     ] = "build.envd:build",
+    arguments: ArgumentsOption = None,
     compute: ComputerOption = None,
     tags: Annotated[
         list[str] | None,
@@ -100,10 +113,23 @@ def build(
             "--timestamp", metavar="SECONDS", help="The time of everything in the result (default: SOURCE_DATE_EPOCH)."
         ),
     ] = None,
+    mistakes: Annotated[
+        bool,
+        typer.Option("--check", help="Build nothing; list every mistake in the build file, with --json for an editor."),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check-reproducible", help="Build twice, without any cache, and compare the two images.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
+    syntax: SyntaxOption = None,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Build nothing; show the build file of v0 as v1, as a diff.")
+    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="With --migrate: write it.")] = False,
+    stubs: Annotated[
+        str | None,
+        typer.Option("--stubs", metavar="DIR", help="Build nothing; write the language's names there, for an editor."),
+    ] = None,
     progress: Annotated[
         str, typer.Option("--progress", metavar="KIND", help="auto, plain, json (an object per line) or quiet.")
     ] = "auto",
@@ -120,6 +146,24 @@ def build(
     """
     if context.invoked_subcommand is not None:
         return
+    entry = entry_of(from_, syntax)
+    if stubs is not None:
+        from ez.cli.migrate import write_stubs
+
+        write_stubs(stubs, syntax or "v1")
+        return
+    if write and not migrate:
+        raise UsageError("--write is what --migrate does in the end", "ez build --migrate --write")
+    if migrate:
+        from ez.cli.migrate import run_migrate
+
+        run_migrate(repo, entry, name, arguments_of(arguments), write=write, json_output=json_output)
+        return
+    if mistakes:
+        from ez.cli.check import run_check
+
+        run_check(repo, entry, name, arguments_of(arguments), plain=plain, json_output=json_output)
+        return
     from ez.cli.build_flags import BuildFlags
     from ez.cli.build_run import run_build
 
@@ -127,7 +171,8 @@ def build(
         repo=repo,
         computer=compute,
         name=name,
-        entry=from_,
+        entry=entry,
+        arguments=arguments_of(arguments),
         ref=ref,
         tags=tuple(tags or ()),
         push=push,

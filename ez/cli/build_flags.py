@@ -37,6 +37,7 @@ class BuildFlags:
     computer: str | None
     name: str | None
     entry: str
+    arguments: tuple[tuple[str, str], ...]
     ref: str | None
     tags: tuple[str, ...]
     push: bool
@@ -98,6 +99,7 @@ def make_request(flags: BuildFlags, settings: Settings, here: Path) -> BuildRequ
         repo=repo,
         computer="local" if computer == "." else computer,
         entry=flags.entry,
+        arguments=flags.arguments,
         agent=settings.flag("defaults.agent"),
         rebuild=flags.rebuild,
         tags=tuple(dict.fromkeys(_tag(text, push=flags.push) for text in flags.tags)),

@@ -11,14 +11,18 @@ import typer
 
 from ez.cli.access import connect, connect_alone, environment, exec_ssh
 from ez.cli.options import (
+    ArgumentsOption,
     ComputerOption,
     EnvironmentArgument,
     JsonOption,
     OldComputerOption,
     OldEnvironmentOption,
     QuietOption,
+    SyntaxOption,
     VerboseOption,
     YesOption,
+    arguments_of,
+    entry_of,
 )
 from ez.cli.output import clean, print_json, print_table, say
 from ez.cli.session import Session, confirm, session
@@ -41,6 +45,8 @@ def go(
     from_: Annotated[
         str, typer.Option("--from", metavar="FILE[:FUNC]", help="The build file, and the function in it.")
     ] = "build.envd:build",
+    syntax: SyntaxOption = None,
+    arguments: ArgumentsOption = None,
     ref: Annotated[str | None, typer.Option("--ref", metavar="REF", help="Branch, tag or commit.")] = None,
     variables: Annotated[
         list[str] | None, typer.Option("--env", metavar="K=V", help="A variable of the environment; repeatable.")
@@ -68,7 +74,8 @@ def go(
         repo=repo or old_repo,
         computer=compute or old_computer,
         name=name,
-        entry=from_,
+        entry=entry_of(from_, syntax),
+        arguments=arguments_of(arguments),
         ref=ref,
         variables=tuple(variables or ()),
         ide="none" if no_open else ide,
@@ -130,7 +137,10 @@ def info(
         if json_output:
             print_json(shown)
             return
-        ports = [f"{port.address}:{port.host} -> {port.container}" for port in (probe.container or record).ports]
+        ports = [
+            f"{port.address}:{port.host} -> {port.container}" + (f" ({port.service})" if port.service else "")
+            for port in (probe.container or record).ports
+        ]
         rows = (
             ("name", record.name),
             ("computer", record.computer),

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from ez.cli.line import make_context, project_directory, show_plan
-from ez.cli.output import print_json, say
+from ez.cli.output import clean, print_json, say
 from ez.cli.session import session
 from ez.config import Settings
 from ez.env.editors import choose, launch
@@ -28,6 +28,7 @@ class GoFlags:
     computer: str | None
     name: str | None
     entry: str
+    arguments: tuple[tuple[str, str], ...]
     ref: str | None
     variables: tuple[str, ...]
     ide: str | None
@@ -81,6 +82,7 @@ def make_request(flags: GoFlags, settings: Settings, here: Path) -> GoRequest:
         repo=repo,
         computer="local" if computer == "." else computer,
         entry=flags.entry,
+        arguments=flags.arguments,
         variables=tuple(_variable(text) for text in flags.variables),
         agent=settings.flag("defaults.agent") if flags.agent is None else flags.agent,
         rebuild=flags.rebuild,
@@ -102,6 +104,7 @@ def _show(result: GoResult, access: Access, trouble: str, *, wanted: bool) -> No
         typer.echo(f"  link:   {access.link}")
     for port in access.ports:
         place = "" if result.computer == "local" else f" on {result.computer}"
-        typer.echo(f"  port:   {port.container} inside is {port.address}:{port.host}{place}")
+        name = f" ({clean(port.service)})" if port.service else ""
+        typer.echo(f"  port:   {port.container}{name} inside is {port.address}:{port.host}{place}")
     if trouble and wanted:
         say(f"the editor was not opened: {trouble}")

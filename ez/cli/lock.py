@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ez.cli.options import ComputerOption, JsonOption, QuietOption, SecretOption, SshOption, VerboseOption
+from ez.cli.options import (
+    ArgumentsOption,
+    ComputerOption,
+    JsonOption,
+    QuietOption,
+    SecretOption,
+    SshOption,
+    SyntaxOption,
+    VerboseOption,
+    arguments_of,
+    entry_of,
+)
 from ez.cli.output import clean, print_json, say
 from ez.cli.quantities import number_of
 from ez.cli.session import session
@@ -24,6 +35,8 @@ def lock(
     from_: Annotated[
         str, typer.Option("--from", metavar="FILE[:FUNC]", help="The build file, and the function in it.")
     ] = "build.envd:build",
+    syntax: SyntaxOption = None,
+    arguments: ArgumentsOption = None,
     compute: ComputerOption = None,
     platforms: Annotated[
         list[str] | None,
@@ -45,15 +58,18 @@ def lock(
 
     What is locked stays as it is until --upgrade. Builds obey the lock beside their build file; commit it.
     """
+    from ez.build.frontends import Given
     from ez.build.lock.lockfile import NAME
     from ez.cli.build_flags import parse_lent, parse_platforms
     from ez.cli.line import make_context, project_directory
+    from ez.env.given import fetcher
     from ez.env.locking import check_lock, write_lock
     from ez.env.reference import parse_reference
     from ez.env.request import Request
 
     if check and upgrade:
         raise UsageError("--check and --upgrade exclude one another", "use one of them")
+    entry = entry_of(from_, syntax)
     wanted = parse_platforms(tuple(platforms or ()))
     here = Path.cwd()
     repo = parse_reference(directory, here)
@@ -62,7 +78,8 @@ def lock(
     project = project_directory(directory, here)
     with session("lock", json_output=json_output, quiet=quiet, verbose=verbose, project=project) as run:
         if check:
-            state = check_lock(Path(repo.path), repo.name, from_)
+            given = Given(arguments_of(arguments), fetch=fetcher(make_context(run)))
+            state = check_lock(Path(repo.path), repo.name, entry, given)
             run.stop_progress()
             print_json(state) if json_output else _show_state(state)
             if not state.current:
@@ -71,7 +88,11 @@ def lock(
         lent = parse_lent(tuple(secrets or ()), tuple(ssh or ()), run.settings.environment)
         computer = compute or run.settings.text("defaults.computer")
         request = Request(
-            repo, "local" if computer == "." else computer, entry=from_, agent=run.settings.flag("defaults.agent")
+            repo,
+            "local" if computer == "." else computer,
+            entry=entry,
+            agent=run.settings.flag("defaults.agent"),
+            arguments=arguments_of(arguments),
         )
         changed = write_lock(
             request, make_context(run), upgrade=upgrade, platforms=wanted, secrets=lent[0], agents=lent[1]

@@ -28,6 +28,7 @@ from ez.events import (
 )
 
 KEEP_LOGS = 50
+_WIDEST = 160
 
 
 def print_json(value: object) -> None:
@@ -79,6 +80,9 @@ def show_error(error: EzError, log: Path | None) -> None:
     if isinstance(error, (DefinitionError, StepError)) and error.file:
         place = ":".join(str(part) for part in (error.file, error.line, getattr(error, "column", None)) if part)
         say(f"  at {clean(place)}")
+        if isinstance(error, DefinitionError) and error.excerpt is not None:
+            for line in excerpt_lines(error.excerpt, error.line or 1, error.column or 1):
+                say(f"  {line}")
     lines: Sequence[str] = ()
     if isinstance(error, StepError):
         lines = error.log
@@ -90,6 +94,15 @@ def show_error(error: EzError, log: Path | None) -> None:
         say("\n" + paint("hint", "1;36") + ": " + "\n".join(clean(line) for line in error.hint.splitlines()))
     if log is not None:
         say(paint(f"log: {log}", "2"))
+
+
+def excerpt_lines(source: str, line: int, column: int, width: int | None = None) -> tuple[str, str]:
+    """A line of a file with its number, and the mark below it."""
+    from ez.build.check import width as found
+
+    shown, before = source.expandtabs(1)[:_WIDEST], " " * (column - 1)
+    mark = "^" * (found(source, column) if width is None else width)
+    return f"{line:>4} | {clean(shown)}", f"     | {before}{mark}"[: _WIDEST + 7]
 
 
 def combine(*sinks: Sink) -> Sink:

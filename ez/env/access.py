@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ez.build.definition import Definition
@@ -30,6 +31,11 @@ def git_hosts(request: Request, context: GoContext) -> str:
             ["config", "--get-regexp", r"^remote\..*\.url$"], directory=Path(request.repo.path or "."), check=False
         )
         urls = [line.partition(" ")[2] for line in text(listed.stdout).splitlines()]
+    return known_hosts_of(urls, context)
+
+
+def known_hosts_of(urls: Iterable[str], context: GoContext) -> str:
+    """known_hosts lines of the servers of Git addresses, as far as this person knows them."""
     lines: list[str] = []
     for address in dict.fromkeys(filter(None, map(_ssh_address, urls))):
         lines += _known(address, context)
@@ -57,9 +63,13 @@ def lets_in(context: GoContext, probe: Probe) -> bool:
     return context.ssh().client_key()[1] in probe.authorized
 
 
-def prepare_home(request: GoRequest, context: GoContext, host: Host) -> None:
-    """Put on the computer what the container reads at each start: public keys, names, certificates. Two round trips."""
+def prepare_home(request: GoRequest, context: GoContext, host: Host, directories: Iterable[str] = ()) -> None:
+    """Put on the computer what the container reads at each start: public keys, names, certificates. Two round trips.
+
+    `directories` are made where nothing has their names.
+    """
     arguments = [request.name, context.ssh().client_key()[1], git_hosts(request, context), _git_identity(request)]
+    arguments.append("\n".join(directories))
     host.script(script("home"), arguments, input=context.network.ca_bundle.encode(), timeout=30)
 
 

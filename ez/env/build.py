@@ -9,18 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.build.engines.discover import BUILDKITD, FoundEngine
-from ez.build.load import load
 from ez.build.order import Output
 from ez.compute.ensure import ensure
 from ez.env import share
 from ez.env.engine import engine_here, engine_of, engine_there
-from ez.env.evaluate import check_early, digests
+from ez.env.evaluate import check_early, load_here
 from ez.env.image import Place, have_image, wanted_outputs
 from ez.env.lock import environment_lock
 from ez.env.request import BuildRequest, GoContext
@@ -128,13 +126,7 @@ def check(request: BuildRequest, context: GoContext) -> Comparison:
 def describe(request: BuildRequest, context: GoContext) -> Definition:
     """What would be built. Of a directory of this computer it is known without any other computer or engine."""
     if request.repo.path is not None:
-        return load(
-            Path(request.repo.path),
-            request.name,
-            entry=request.entry,
-            access=not request.plain,
-            digests=digests(context.settings),
-        )
+        return load_here(request, context, access=not request.plain)
     with _host(request, context) as host:
         return define(request, context, host, bring_source(request, context, host), entered=not request.plain)[0]
 
@@ -143,7 +135,7 @@ def describe(request: BuildRequest, context: GoContext) -> Definition:
 def _walked(request: BuildRequest, context: GoContext) -> Iterator[Place]:
     """The line up to the build."""
     if request.computer != "local":
-        check_early(request.repo, request.entry, context.settings, access=not request.plain)
+        check_early(request, context, access=not request.plain)
     with _host(request, context) as host:
         if context.settings.text("cache.registry"):
             share.tell(context, host.name, request.name)

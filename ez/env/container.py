@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from ez.env import mounts
 from ez.env.probe import (
     LABEL_DIGEST,
     LABEL_ENVIRONMENT,
     LABEL_KEYS,
+    LABEL_MOUNTS,
     LABEL_REF,
     LABEL_REPO,
+    LABEL_SERVICES,
     LABEL_SPEC,
     LABEL_TREE,
     LABEL_WORKDIR,
@@ -22,7 +25,7 @@ from ez.env.probe import (
     script,
 )
 from ez.errors import CommandError, ContainerError, UsageError
-from ez.models import CA_VARIABLES, Image, Network, Port, Runtime
+from ez.models import CA_VARIABLES, HostMount, Image, Network, Port, Runtime
 from ez.ssh.host import Host
 
 DEFAULT_SHM_MB = 2048
@@ -34,8 +37,9 @@ HOME_MOUNT = "/etc/ez/env"
 @dataclass(frozen=True)
 class ContainerSpec:
     """All that a container of ez is made from. `tree` is the work tree and `home` ez's directory for the
-    environment, both absolute on the computer; `uid`/`gid` are its login user's; `gpus` 0 for none, -1 for all.
-    `network` are variables for what its programs download, `extra` those of `--env`.
+    environment, both absolute on the computer; `uid`/`gid` are its login user's, or those the build file asks for;
+    `gpus` 0 for none, -1 for all. `network` are variables for what its programs download, `extra` those of `--env`,
+    `private` those that its services get and no image has.
     """
 
     environment: str
@@ -53,6 +57,8 @@ class ContainerSpec:
     ref: str
     network: tuple[tuple[str, str], ...] = ()
     extra: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[HostMount, ...] = ()
+    private: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -90,21 +96,26 @@ def plan_container(
     network: Network,
     extra: Mapping[str, str],
     current: Container | None,
+    login_home: str = "",
 ) -> ContainerSpec:
-    """What the container has to be. Variables given at an earlier start stay until they are given anew."""
+    """What the container has to be. Variables given at an earlier start stay until they are given anew.
+
+    `login_home` is what `~` in a mount stands for.
+    """
     variables = {**dict(current.extra if current else ()), **extra}
     for key, value in variables.items():
         if "\n" in value or "\r" in value:
             raise UsageError(f"a value of --env may not have line breaks: `{key}`", "put such a value into a file")
+    workdir = runtime.workdir or f"{runtime.home}/{environment}"
     return ContainerSpec(
         environment=environment,
         image=image,
         digest=digest,
         tree=tree,
         home=home,
-        workdir=runtime.workdir or f"{runtime.home}/{environment}",
-        uid=uid,
-        gid=gid,
+        workdir=workdir,
+        uid=runtime.owner[0] if runtime.owner else uid,
+        gid=runtime.owner[1] if runtime.owner else gid,
         ports=tuple(sorted(map(on_loopback, runtime.ports), key=lambda port: (port.container, port.host))),
         gpus=runtime.gpus if gpu_present else 0,
         shm_mb=runtime.shm_mb or DEFAULT_SHM_MB,
@@ -112,6 +123,8 @@ def plan_container(
         ref=ref,
         network=tuple(sorted(network_variables(network).items())),
         extra=tuple(sorted(variables.items())),
+        mounts=mounts.on_computer(runtime.mounts, login_home, workdir, tree),
+        private=runtime.private,
     )
 
 
@@ -146,7 +159,7 @@ def start(host: Host, spec: ContainerSpec, image: Image, *, force: bool = False)
     Raises ContainerError when the engine refuses it or it ends before it is ready.
     """
     lines = [f"EZ_UID={spec.uid}", f"EZ_GID={spec.gid}", f"EZ_WORKDIR={spec.workdir}"]
-    lines += [f"{key}={value}" for key, value in (*spec.network, *spec.extra)]
+    lines += [f"{key}={value}" for key, value in (*spec.network, *spec.extra, *spec.private)]
     arguments = [spec.name, spec.spec, "force" if force else "keep", *create_arguments(spec), image.reference]
     try:
         result = host.script(script("start"), arguments, input="\n".join([*lines, ""]).encode(), timeout=180)
@@ -166,19 +179,28 @@ def create_arguments(spec: ContainerSpec) -> list[str]:
         LABEL_KEYS: ",".join(key for key, _ in spec.extra),
         LABEL_WORKDIR: spec.workdir,
         LABEL_TREE: spec.tree,
+        # Always, since an image may bring labels of its own.
+        LABEL_SERVICES: _services(spec.ports),
+        LABEL_MOUNTS: mounts.label(spec.mounts),
     }
     arguments = ["--init", "--restart", "unless-stopped", "--user", "0:0", "--hostname", spec.environment]
     arguments += ["--entrypoint", INIT, "--shm-size", f"{spec.shm_mb}m", "--workdir", "/"]
     arguments += ["--log-opt", "max-size=10m", "--log-opt", "max-file=2"]
     for key, value in labels.items():
         arguments += ["--label", f"{key}={value}"]
-    for source, target in ((spec.tree, spec.workdir), (spec.home, HOME_MOUNT)):
+    own = ((spec.tree, spec.workdir), (spec.home, HOME_MOUNT))
+    for source, target in (*own, *((mount.source, mount.target) for mount in spec.mounts)):
         arguments += ["--mount", _bind(source, target)]
     for port in spec.ports:
         arguments += ["--publish", f"{_address(port.address)}:{port.host or ''}:{port.container}"]
     if spec.gpus:
         arguments += ["--gpus", "all" if spec.gpus < 0 else str(spec.gpus)]
     return arguments
+
+
+def _services(ports: tuple[Port, ...]) -> str:
+    """Names of what answers at ports, as `8888=jupyter` with spaces between them."""
+    return " ".join(f"{port.container}={'-'.join(port.service.split())}" for port in ports if port.service.strip())
 
 
 def _bind(source: str, target: str) -> str:
@@ -204,6 +226,7 @@ _REFUSALS = (
     ("port is already allocated", "a port of `{environment}` is taken on the computer", None),
     ("address already in use", "a port of `{environment}` is taken on the computer", None),
     ("could not select device driver", "the engine cannot give a GPU to containers", "ez compute prepare"),
+    ("bind source path does not exist", "a path of runtime.mount is not on the computer", None),
     ("no space left on device", "the computer's disk is full", "docker system prune on the computer frees space"),
     ("permission denied", "the engine may not be used by this login", "ez compute prepare"),
     ("cannot connect to the docker daemon", "the Docker Engine is not running", "ez compute prepare"),

@@ -9,36 +9,57 @@ from pathlib import Path
 from ez.build.definition import Definition
 from ez.build.load import load
 from ez.config import Settings
+from ez.env.given import given_by, tell_personal
+from ez.env.request import GoContext, Request
 from ez.env.source import Source, fetch_more
 from ez.errors import DefinitionError, MissingInputError
-from ez.events import Sink
-from ez.models import RepoRef
 from ez.ssh.host import Host
 
 _MOST_FETCHES = 50
 _INPUTS = "inputs.json"
 
 
-def check_early(repo: RepoRef, entry: str, settings: Settings, *, access: bool = True) -> None:
+def check_early(request: Request, context: GoContext, *, access: bool = True) -> None:
     """Evaluate a build file that is on this computer, so that a broken one fails before anything is touched."""
-    if repo.path is not None and repo.url is None:
-        load(Path(repo.path), repo.name, entry=entry, access=access, digests=digests(settings))
+    if request.repo.path is not None and request.repo.url is None:
+        load_here(request, context, access=access)
+
+
+def load_here(request: Request, context: GoContext, *, access: bool) -> Definition:
+    """The definition of a directory of this computer."""
+    return load(
+        Path(request.repo.path or "."),
+        request.name,
+        entry=request.entry,
+        access=access,
+        digests=digests(context.settings),
+        given=given_by(request, context),
+    )
 
 
 def evaluate(
-    host: Host, source: Source, name: str, entry: str, settings: Settings, sink: Sink, *, access: bool = True
+    host: Host, source: Source, request: Request, context: GoContext, *, access: bool = True
 ) -> tuple[Definition, Source]:
     """The definition, and the source with the files that it reads. Raises DefinitionError."""
-    known = digests(settings)
+    known, given = digests(context.settings), given_by(request, context)
+    tell_personal(request, context)
     for _ in range(_MOST_FETCHES):
         try:
-            definition = load(source.directory, name, entry=entry, access=access, fetched=source.fetched, digests=known)
+            definition = load(
+                source.directory,
+                request.name,
+                entry=request.entry,
+                access=access,
+                fetched=source.fetched,
+                digests=known,
+                given=given,
+            )
             return definition, source
         except MissingInputError as error:
             if source.fetched is None or set(error.paths) <= set(source.fetched):
                 raise
-            source = fetch_more(host, source, error.paths, sink=sink)
-    raise DefinitionError(f"the build file asks for files without end: `{entry}`", "correct its load() calls")
+            source = fetch_more(host, source, error.paths, sink=context.sink)
+    raise DefinitionError(f"the build file asks for files without end: `{request.entry}`", "correct its load() calls")
 
 
 def digests(settings: Settings) -> Path:

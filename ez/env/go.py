@@ -12,7 +12,7 @@ from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.compute.ensure import ensure
 from ez.compute.prepare import Ready
-from ez.env import access, container, share
+from ez.env import access, container, mounts, share
 from ez.env.engine import engine_of
 from ez.env.evaluate import check_early
 from ez.env.image import Place, have_image
@@ -54,7 +54,7 @@ class GoResult:
 
 def go(request: GoRequest, context: GoContext) -> GoResult:
     """Walk the whole line. Raises the EzError of the step that failed; running it again goes on from there."""
-    check_early(request.repo, request.entry, context.settings)
+    check_early(request, context)
     computer = ensure(request.computer, context.state)
     with environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink):
         refuse_other_repo(request, context, computer)
@@ -104,17 +104,24 @@ def run(
         context.confirm(
             f"`{request.name}` changed and has to be replaced; {probe.sessions} open SSH sessions in it end. Go on?"
         )
+    _ask_for_mounts(request, context, spec, probe)
     asked = BuildRequest(request.repo, request.computer, request.entry, request.agent, request.rebuild)
     with engine_of(host, Address.unix(ready.socket)) as engine:
         image = have_image(asked, context, Place(host, source, definition, engine, ready.socket))
     with step(context.sink, "start", f"Start {request.name}") as report:
-        access.prepare_home(request, context, host)
+        access.prepare_home(request, context, host, mounts.below_home(spec.mounts, ready.facts.home))
         probe = container.start(host, spec, image, force=request.rebuild)
         report.detail = ", ".join(
             f"{port.address}:{port.host} -> {port.container}"
             for port in (probe.container.ports if probe.container else ())
         )
     return image, probe, (*(("build",) if image.built else ()), "start")
+
+
+def _ask_for_mounts(request: GoRequest, context: GoContext, spec: container.ContainerSpec, probe: Probe) -> None:
+    if wanted := mounts.not_agreed(spec.mounts, probe.container):
+        listed = ", ".join(f"`{mount.source}` as `{mount.target}`" for mount in wanted)
+        context.confirm(f"`{request.name}` wants to read and change files of the computer: {listed}. Go on?")
 
 
 def _say_skipped(context: GoContext) -> None:
@@ -153,4 +160,5 @@ def _specify(
         network=context.network,
         extra=dict(request.variables),
         current=current,
+        login_home=found.home,
     )

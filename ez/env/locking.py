@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ez.build.frontends import NOTHING_GIVEN, Given
 from ez.build.frontends.inputs import Inputs
 from ez.build.load import load
 from ez.build.lock.apply import read_lock
@@ -16,6 +17,7 @@ from ez.build.lock.resolve import lock, outdated
 from ez.compute.ensure import ensure
 from ez.env.engine import engine_on
 from ez.env.files import write_whole
+from ez.env.given import fetcher
 from ez.env.request import GoContext, Request
 from ez.env.steps import connect
 from ez.errors import DefinitionError
@@ -49,10 +51,10 @@ class LockChange:
     left: tuple[str, ...]
 
 
-def check_lock(directory: Path, name: str, entry: str) -> LockState:
+def check_lock(directory: Path, name: str, entry: str, given: Given = NOTHING_GIVEN) -> LockState:
     """Nothing is asked of an engine. Raises DefinitionError for a lock that cannot be read."""
-    definition = load(directory, name, entry=entry, access=False, locked=False)
     known = _read(directory)
+    definition = load(directory, name, entry=entry, access=False, locked=False, given=_pinned(given, known))
     missing, unused = outdated(definition, known or Lock())
     return LockState(str(directory / NAME), known is not None and not missing, missing, tuple(_named(unused)))
 
@@ -71,7 +73,9 @@ def write_lock(
     cannot be written, and without `upgrade` DefinitionError for one that cannot be read; the lock is then as it was."""
     directory = Path(request.repo.path or ".")
     before = _before(directory, context, upgrade)
-    definition = load(directory, request.name, entry=request.entry, access=False, locked=False)
+    given = Given(request.arguments, fetch=fetcher(context, fresh=upgrade))
+    pinned = _pinned(given, None if upgrade else before)
+    definition = load(directory, request.name, entry=request.entry, access=False, locked=False, given=pinned)
     host = connect(ensure(request.computer, context.state), context)
     try:
         with step(context.sink, "lock", f"Look up what {request.entry} names") as report:
@@ -106,6 +110,14 @@ def _before(directory: Path, context: GoContext, upgrade: bool) -> Lock | None:
             raise
         context.sink(Notice(f"{error.message}; it is made anew", "warning"))
         return None
+
+
+def _pinned(given: Given, known: Lock | None) -> Given:
+    """`given`, with what is included at the commits that are locked already."""
+    fetch, commits = given.fetch, {(one.url, one.ref): one.commit for one in (known.git if known else ())}
+    if fetch is None or not commits:
+        return given
+    return replace(given, fetch=lambda url, ref, commit: fetch(url, ref, commit or commits.get((url, ref), "")))
 
 
 def _build(request: Request, context: GoContext) -> partial[Image]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.build.engines.discover import FoundEngine
 from ez.build.explain.reasons import SENT, foresee
 from ez.build.explain.record import read_history
-from ez.build.load import load
 from ez.compute.ensure import ensure
 from ez.compute.plan import plan
 from ez.env.engine import buildkitd_there, engine_here, engine_of
-from ez.env.evaluate import check_early, digests
+from ez.env.evaluate import check_early, load_here
 from ez.env.image import wanted_outputs
 from ez.env.kept import history_path
 from ez.env.probe import Probe
@@ -44,7 +42,7 @@ class Plan:
 
 def plan_go(request: GoRequest, context: GoContext) -> Plan:
     """Raises what `go` would raise before its first change; the definition of a repo elsewhere stays unknown."""
-    check_early(request.repo, request.entry, context.settings)
+    check_early(request, context)
     computer = ensure(request.computer, context.state)
     host = connect(computer, context)
     try:
@@ -110,8 +108,7 @@ def _builds(request: BuildRequest, context: GoContext, computer: str, definition
 def _definition(request: Request, context: GoContext, *, access: bool = True) -> Definition | None:
     if request.repo.path is None:
         return None
-    known = digests(context.settings)
-    return load(Path(request.repo.path), request.repo.name, entry=request.entry, access=access, digests=known)
+    return load_here(request, context, access=access)
 
 
 def _source(request: Request, home: str, host: Host) -> str:
@@ -138,4 +135,6 @@ def _rest(
         with engine_of(host, Address.unix(socket)) as engine:
             there = find_image(engine, reference) is not None
     replaced = f"replace the container of {request.name}" if current else f"start {request.name}"
+    mounted = [f"{mount.source} at {mount.target}" for mount in definition.runtime.mounts if not mount.managed]
+    replaced += f", with the computer's {', '.join(mounted)}" if mounted else ""
     return [Action("build", f"nothing to do, {reference} is there" if there else reference), Action("start", replaced)]

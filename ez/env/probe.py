@@ -16,6 +16,8 @@ LABEL_REF = "ez.ref"
 LABEL_KEYS = "ez.keys"
 LABEL_WORKDIR = "ez.workdir"
 LABEL_TREE = "ez.tree"
+LABEL_MOUNTS = "ez.mounts"
+LABEL_SERVICES = "ez.services"
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def parse_container(text: str) -> Container | None:
             status=str(state.get("Status", "")),
             image=str(config.get("Image", "")),
             labels=labels,
-            ports=_ports((data.get("NetworkSettings") or {}).get("Ports") or {}),
+            ports=_ports((data.get("NetworkSettings") or {}).get("Ports") or {}, labels.get(LABEL_SERVICES, "")),
             extra=_extra(config.get("Env") or [], labels.get(LABEL_KEYS, "")),
             exit_code=int(state.get("ExitCode", 0)),
         )
@@ -99,11 +101,15 @@ def parse_container(text: str) -> Container | None:
         return None
 
 
-def _ports(published: dict[str, Any]) -> tuple[Port, ...]:
+def _ports(published: dict[str, Any], services: str) -> tuple[Port, ...]:
+    """`services` are their names, as `8888=jupyter` with spaces between them."""
+    names = dict(entry.partition("=")[::2] for entry in services.split())
     found = []
     for inside, bindings in published.items():
+        number = inside.split("/")[0]
         for binding in bindings or []:
-            found.append(Port(int(inside.split("/")[0]), int(binding["HostPort"]), "", str(binding["HostIp"])))
+            name = names.get(number, "")
+            found.append(Port(int(number), int(binding["HostPort"]), name, str(binding["HostIp"])))
     return tuple(sorted(found, key=lambda port: (port.container, port.host)))
 
 

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What every walk along the line is about: a repo and a computer. `entry` is `FILE[:FUNC]`."""
+    """What every walk along the line is about: a repo and a computer. `entry` is `FILE[:FUNC]`, `arguments` are those
+    of its function, as typed."""
 
     repo: RepoRef
     computer: str
     entry: str = "build.envd:build"
     agent: bool = True
     rebuild: bool = False
+    arguments: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:

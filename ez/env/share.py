@@ -38,8 +38,8 @@ _MOST_ATTEMPTS = 3
 class Job:
     """An image to give to the team, with all that a process needs which comes later and knows nothing else.
 
-    `directory`, `entry` and `fetched` are what the definition `digest` was loaded from; `failed` is why it ended,
-    `attempts` how often it began.
+    `directory`, `entry`, `arguments` and `fetched` are what the definition `digest` was loaded from; `failed` is why it
+    ended, `attempts` how often it began.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Job:
     shelf: Shelf
     attempts: int = 0
     failed: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
 
 
 def ask(request: Request, context: GoContext, engine: Address, definition: Definition) -> Shelf | None:
@@ -118,6 +119,7 @@ def begin(
         agent=request.agent,
         # What a rebuild made is under names of its own in the engine's cache.
         shelf=replace(shelf, cache="") if request.rebuild else shelf,
+        arguments=request.arguments,
     )
     path = _path(context.settings, host.name, request.name)
     _write(path, job)
@@ -164,9 +166,11 @@ def run(path: Path, context: GoContext) -> None:
 
 def _give(job: Job, context: GoContext) -> None:
     """The image as it is in the engine; then its steps, from the same definition, while there still is that one."""
+    from ez.build.frontends import Given
     from ez.build.load import load
     from ez.build.share import has_image, share_cache, share_image
     from ez.env.evaluate import digests
+    from ez.env.given import fetcher
 
     settings = context.settings
     host = connect(ensure(job.computer, context.state), context)
@@ -181,6 +185,7 @@ def _give(job: Job, context: GoContext) -> None:
                 entry=job.entry,
                 fetched=job.fetched,
                 digests=digests(settings),
+                given=Given(job.arguments, fetch=fetcher(context)),
             )
             if definition.digest != job.digest:
                 context.sink(Notice("the definition has changed since: its steps are not shared"))
@@ -248,8 +253,9 @@ def _read(path: Path) -> Job | None:
 
     try:
         fetched = None if data["fetched"] is None else tuple(data["fetched"])
-        return Job(**{**data, "fetched": fetched, "shelf": Shelf(**data["shelf"])})
-    except (TypeError, KeyError):
+        arguments = tuple((str(name), str(value)) for name, value in data.get("arguments", ()))
+        return Job(**{**data, "fetched": fetched, "shelf": Shelf(**data["shelf"]), "arguments": arguments})
+    except (TypeError, KeyError, ValueError):
         return None
 
 

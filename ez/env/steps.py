@@ -107,9 +107,7 @@ def define(
 ) -> tuple[Definition, Source]:
     """`entered` for an image that can be entered by SSH even where the build file asks for a plain one."""
     with step(context.sink, "define", f"Evaluate {request.entry}") as report:
-        definition, source = evaluate(
-            host, source, request.name, request.entry, context.settings, context.sink, access=entered
-        )
+        definition, source = evaluate(host, source, request, context, access=entered)
         if source.fetched is not None:
             remember(source.cache, definition)
         report.detail = definition.digest.removeprefix("sha256:")[:12]

@@ -1,4 +1,4 @@
-"""The reference pages, made from commands, settings and engine cases. `tests/test_docs.py` keeps them up to date."""
+"""The reference pages, made from what they describe. `tests/test_docs.py` keeps them up to date."""
 
 import sys
 from collections.abc import Iterator
@@ -9,13 +9,21 @@ import typer
 
 from ez.cli.app import make_app
 from ez.config import KEYS, PROJECT_FILE
+from scripts.lib.build_file import page as build_file_page
 from scripts.lib.engines import engines_page
 from scripts.lib.markdown import MADE, table
+from scripts.lib.mistakes import page as mistakes_page
 
 
 def pages() -> dict[str, str]:
     """File name -> Markdown."""
-    return {"commands.md": commands_page(), "settings.md": settings_page(), "engines.md": engines_page()}
+    return {
+        "build-file.md": build_file_page(),
+        "commands.md": commands_page(),
+        "settings.md": settings_page(),
+        "engines.md": engines_page(),
+        "mistakes.md": mistakes_page(),
+    }
 
 
 def commands_page() -> str:

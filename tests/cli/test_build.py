@@ -81,6 +81,30 @@ def test_a_directory_that_is_called_as_a_command(repo: Path, person: Person) -> 
     assert "no build of `repo` on `local`" in person.ez("build", "explain", cwd=repo, code=1).told
 
 
+def test_a_check_lists_all_mistakes_for_people_and_for_editors(repo: Path, person: Person) -> None:
+    assert "no mistakes" in person.ez("build", "--check", cwd=repo).stderr
+    (repo / "build.envd").write_text("def build():\n    shell('csh')\n    gone()\n")
+    done = person.ez("build", "--check", cwd=repo, code=1)
+    assert "build.envd:2:5: error: shell: not a shell that ez knows: `csh`\n   2 |     shell('csh')\n" in done.stdout
+    assert "2 mistakes" in done.stderr
+    told = person.ez("build", "--check", "--json", cwd=repo, code=1).json
+    assert (told["errors"], told["directory"]) == (2, str(repo))
+    assert [(one["line"], one["column"], one["end_column"], one["code"]) for one in told["diagnostics"]] == [
+        (2, 5, 10, "value"),
+        (3, 5, 9, "undefined"),
+    ]
+
+
+def test_a_persons_defaults_count_where_the_image_is_theirs_alone(repo: Path, person: Person) -> None:
+    mine = person.home / ".config" / "ez" / "config.envd"
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text('runtime.environ(env = {"MINE": "1"})\n')
+    assert "MINE" in person.ez("build", "--print", "json", cwd=repo).stdout
+    assert "MINE" not in person.ez("build", "--print", "json", "-t", "thing", cwd=repo).stdout
+    mine.write_text("shell('csh')\n")
+    assert "at ~/.config/ez/config.envd:1:1" in person.ez("build", "--print", "json", cwd=repo, code=1).stderr
+
+
 def test_a_lock_is_checked_without_an_engine(repo: Path, person: Person) -> None:
     missing = person.ez("lock", "--check", "--json", cwd=repo, code=1)
     assert json.loads(missing.stdout)["missing"] == ["the image `ubuntu:22.04`"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ez.env import mounts
 from ez.env.container import ContainerSpec, create_arguments, is_current, plan_container, start
 from ez.env.probe import Container, parse_container
 from ez.errors import CommandError, ContainerError, Result, UsageError
-from ez.models import Image, Network, Port, Runtime
+from ez.models import HostMount, Image, Network, Port, Runtime
 from ez.ssh.local import LocalHost
 
 RUNTIME = Runtime(ports=(Port(8000), Port(22, 2222, "ssh", "127.0.0.2")), gpus=1, shm_mb=64)
@@ -113,3 +115,60 @@ def test_what_the_engine_refuses(said: str, told: str, hint: str, monkeypatch: p
         start(host, planned(), Image("ez/thing:1", "", "sha256:1"))
     assert told in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+MOUNTS = (
+    HostMount("~/data", "/home/envd/old"),
+    HostMount("~/data", "/home/envd/data"),
+    HostMount("/srv/sets", "/home/envd/old"),
+    HostMount("~/.cache/envd/data/images", "/images", managed=True),
+    HostMount("/home/envd/thing", "/repo"),
+)
+
+
+def mounting(current: Container | None = None) -> ContainerSpec:
+    runtime = replace(RUNTIME, mounts=MOUNTS, owner=(33, 44), private=(("EZ_TOKEN", "secret"),))
+    return plan_container(
+        "thing", "ez/thing:1", "sha256:1", runtime, current=current, tree="/work/thing", home="/h", uid=1, gid=2,
+        gpu_present=False, repo="", ref="", network=Network(), extra={}, login_home="/home/me",
+    )  # fmt: skip
+
+
+def test_what_a_build_file_mounts() -> None:
+    """The home is the login user's, the repo is where it is on the computer, and the ids are those asked for."""
+    spec = mounting()
+    assert values_of(create_arguments(spec), "--mount")[2:] == [
+        "type=bind,source=/home/me/data,target=/home/envd/data",
+        "type=bind,source=/srv/sets,target=/home/envd/old",
+        "type=bind,source=/home/me/.cache/envd/data/images,target=/images",
+        "type=bind,source=/work/thing,target=/repo",
+    ]
+    assert (spec.uid, spec.gid) == (33, 44)
+    assert mounts.below_home(spec.mounts, "/home/me") == ("/home/me/data", "/home/me/.cache/envd/data/images")
+    assert "secret" not in " ".join(create_arguments(spec))
+
+
+def test_a_person_is_asked_once_for_files_of_the_computer() -> None:
+    spec = mounting()
+    asked = ["/home/me/data", "/srv/sets"]
+    assert [mount.source for mount in mounts.not_agreed(spec.mounts, None)] == asked
+    assert mounts.not_agreed(spec.mounts, running(spec)) == ()
+    assert [mount.source for mount in mounts.not_agreed(spec.mounts, running(planned()))] == asked
+    for label in ("no json", '{"a": 1}', '[["/srv/sets"]]', "[null]"):
+        broken = replace(running(planned()), labels={"ez.mounts": label})
+        assert [mount.source for mount in mounts.not_agreed(spec.mounts, broken)] == asked
+
+
+def test_ports_have_the_names_of_their_services() -> None:
+    spec = mounting()
+    labels = [value for value in values_of(create_arguments(spec), "--label") if value.startswith("ez.services=")]
+    assert labels == ["ez.services=22=ssh"]
+    described = {
+        "Name": "/ez-thing",
+        "State": {},
+        "Config": {"Labels": {"ez.env": "thing", "ez.services": "22=ssh junk 9="}},
+        "NetworkSettings": {"Ports": {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": "7"}], "9/tcp": None}},
+    }
+    found = parse_container(json.dumps(described))
+    assert found is not None
+    assert found.ports == (Port(22, 7, "ssh"),)

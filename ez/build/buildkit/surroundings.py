@@ -2,7 +2,8 @@
 
 Proxies go through BuildKit's own field. Everything else is a file that a step finds in its `/dev/shm` (memory that
 is gone with the step, so not even an empty mount point stays behind) and a variable that points to it: an authority
-bundle, pip's and apt's configuration. A definition that brings its own pip or apt configuration keeps it.
+bundle, pip's and apt's configuration, the mirrors of tools. A definition that brings its own pip or apt configuration
+keeps it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ _CA = f"{_DIRECTORY}/ca.pem"
 _PIP = f"{_DIRECTORY}/pip.conf"
 _APT = f"{_DIRECTORY}/apt.conf"
 _APT_SOURCES = f"{_DIRECTORY}/sources.list"
+_MIRRORS = f"{_DIRECTORY}/mirrors"
+"""What `ez/build/image/scripts/fetch.sh` reads."""
+
+TOOL = "tool."
+"""How the mirrors of tools are named in a network."""
 _COVER = "# a mirror stands in for these sources during the build\n"
 """Not empty: engines leave out the mount of an empty secret."""
 
@@ -67,6 +73,8 @@ def around_steps(network: Network, state: State, reference: str, base: BaseFiles
         files[_PIP] = pip
         env.append(("PIP_CONFIG_FILE", _PIP))
     files |= _apt_files(network, base, own=any(path.startswith("/etc/apt/sources.list") for path in written))
+    if mirrors := _tool_mirrors(network):
+        files[_MIRRORS] = mirrors
     if _APT in files:
         env.append(("APT_CONFIG", _APT))
     mounted = {
@@ -111,6 +119,12 @@ def apt_sources(network: Network, os_release: str) -> str:
         security, components = main, "main restricted universe multiverse"
     suites = ((main, codename), (main, f"{codename}-updates"), (security, f"{codename}-security"))
     return "".join(f"deb {url} {suite} {components}\n" for url, suite in suites)
+
+
+def _tool_mirrors(network: Network) -> str:
+    """`NAME ADDRESS` in each line."""
+    found = [(name.removeprefix(TOOL), url.strip()) for name, url in network.mirrors if name.startswith(TOOL)]
+    return "".join(f"{name} {url}\n" for name, url in found if not any(map(str.isspace, url)))
 
 
 def _written(files: Files) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import cast
 
 from ez.build.definition import SourceFile
 from ez.build.frontends.inputs import Inputs
 from ez.build.graph import ImageConfig, State
+from ez.build.includes import FetchIncluded, Included
 from ez.errors import DefinitionError
 from ez.models import Runtime
 
@@ -29,10 +30,25 @@ class Described:
     runtime: Runtime
     sources: tuple[SourceFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    includes: tuple[Included, ...] = ()
 
 
-Frontend = Callable[[Inputs, str, str, str, bool], Described]
-"""`(inputs, environment name, file, function, access) -> Described`"""
+@dataclass(frozen=True)
+class Given:
+    """What a person gives to a build file beside the repo: `arguments` for its function, as typed; `personal`, a file
+    of defaults that runs before it; `fetch`, which has the repos that it includes. `edit` changes the text of a file
+    before it runs, for a check that goes on after a mistake."""
+
+    arguments: tuple[tuple[str, str], ...] = ()
+    personal: SourceFile | None = None
+    fetch: FetchIncluded | None = None
+    edit: Callable[[str, str], str] = field(default=lambda file, text: text, repr=False)
+
+
+NOTHING_GIVEN = Given()
+
+Frontend = Callable[[Inputs, str, str, str, bool, Given], Described]
+"""`(inputs, environment name, file, function, access, given) -> Described`"""
 
 
 def frontend_for(file: str) -> Frontend:

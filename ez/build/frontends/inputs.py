@@ -41,6 +41,7 @@ class Inputs:
         self._fetched = None if fetched is None else tuple(_plain(path) for path in fetched)
         self._read: set[str] = set()
         self._added: set[str] = set()
+        self._matching: set[str] = set()
 
     @property
     def directory(self) -> Path:
@@ -103,6 +104,16 @@ class Inputs:
             return None
         return self.read(path)
 
+    def line(self, path: str | None, number: int | None) -> str | None:
+        """A line of a file that was read, to show it; None where there is no such line."""
+        if path is None or number is None or path not in self._read:
+            return None
+        try:
+            lines = self.read(path).decode("utf-8", "replace").splitlines()
+        except DefinitionError:
+            return None
+        return lines[number - 1] if 1 <= number <= len(lines) else None
+
     def add(self, path: str, position: Position | None = None) -> str:
         """Count the file or the whole directory `path` among what the build uses; its path as `locate` gives it.
 
@@ -118,6 +129,15 @@ class Inputs:
             raise DefinitionError(message, f"add the line `!{wanted}` to `{self._ignored.file}`", **where(position))
         self._added.add(wanted)
         return wanted
+
+    def add_matching(self, patterns: Iterable[str], position: Position | None = None) -> None:
+        """Count the files that match one of `patterns` among what the build uses.
+
+        Raises MissingInputError for a partial copy that does not have the whole directory.
+        """
+        if not self._has("."):
+            self._missing((".",), ".", position, None)
+        self._matching.update(patterns)
 
     def count(self, paths: Iterable[str]) -> None:
         """Count what a program read by itself among what the definition read; its contents take no part in the digest.
@@ -135,9 +155,10 @@ class Inputs:
 
         Build files take no part: what they say is in the graph.
         """
-        if not self._added:
+        if not self._added and not self._matching:
             return ()
-        include = Patterns(() if "." in self._added else (literal(path) for path in self._added))
+        wanted = (*(literal(path) for path in self._added), *self._matching)
+        include = Patterns(() if "." in self._added else wanted)
         contents = Contents(self._root, self._digests)
         try:
             entries = walk(self._root, include, Patterns((f"**/{LEFT_OUT}",)), self._ignored.patterns)
@@ -202,4 +223,4 @@ def _name(path: str) -> str:
 
 def _wrong(what: str, path: str, position: Position | None) -> DefinitionError:
     shown = path if path.isprintable() else repr(path)
-    return DefinitionError(f"{what}: `{shown}`", "name a regular file inside the repo", **where(position))
+    return DefinitionError(f"{what}: `{shown}`", "name a regular file inside the repo", **where(position), code="file")

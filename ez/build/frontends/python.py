@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ez.build.frontends import Described
+from ez.build.frontends import NOTHING_GIVEN, Described, Given
 from ez.build.frontends.inputs import Inputs
 from ez.build.frontends.process import SECONDS, Answer, run_python
 from ez.build.frontends.where import Where
@@ -34,10 +34,16 @@ main({file!r}, {function!r}, {arguments!r}, {channel})
 """
 
 
-def describe(inputs: Inputs, name: str, file: str, function: str, access: bool) -> Described:
+def describe(
+    inputs: Inputs, name: str, file: str, function: str, access: bool, given: Given = NOTHING_GIVEN
+) -> Described:
     """Run the program `file` and take its image `function`: a value or a function, which may be given arguments
     (`image(cuda="12.4")`). What it prints comes as warnings. Raises DefinitionError."""
     called, arguments = _call(function)
+    if given.arguments:
+        argument, value = given.arguments[0]
+        hint = f"--from '{file}:{called}({argument}=\"{value}\")'"
+        raise DefinitionError("--arg is for build files of the envd language", hint)
     inputs.read(file, missing_hint=f'write `{file}` with: image = Image("ubuntu:22.04")')
     located = inputs.locate(file)
     answer = run_python(

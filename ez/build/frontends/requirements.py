@@ -47,7 +47,7 @@ def requirements(inputs: Inputs, path: str, position: Position | None) -> Requir
         found[current] = None
         for line in _lines(inputs.read(current, position).decode("utf-8", "replace")):
             refuse_passwords(current, (line,), position)
-            nested, package = _named(line)
+            nested, package = named(line)
             if nested and "://" not in nested:
                 waiting.append(inputs.locate(posixpath.join(posixpath.dirname(current), nested), position))
             else:
@@ -90,7 +90,7 @@ def _lines(text: str) -> list[str]:
     return [re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines()]
 
 
-def _named(line: str) -> tuple[str, str]:
+def named(line: str) -> tuple[str, str]:
     """The requirements file and the local path that a line names, each empty for none."""
     option = _OPTION.match(line)
     if option is not None:

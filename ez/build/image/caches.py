@@ -49,19 +49,22 @@ APT = Cache("apt", (("EZ_APT_CACHE", ""),), "distribution, release, dpkg's archi
 PIP = Cache("pip", (("PIP_CACHE_DIR", ""),), "distribution, release, Python's SOABI: by pip.sh", spare=True)
 UV = Cache("uv", (("UV_CACHE_DIR", ""),), "distribution, release, Python's SOABI: by uv.sh", spare=True)
 UV_PROGRAMS = Cache("uv-programs", (("EZ_UV_PROGRAMS", ""), ("UV_PYTHON_CACHE_DIR", "python")), "C library: by uv.sh")
+CONDA = Cache("conda", (("CONDA_PKGS_DIRS", ""),), "none: packages carry it in their names", Sharing.LOCKED)
+R = Cache("r", (("EZ_R_CACHE", ""),), "distribution, release, R's minor version: by r-packages.sh", Sharing.LOCKED)
+DOWNLOADS = Cache("downloads", (("EZ_DOWNLOADS", ""),), "none: files by their checksums")
 
 CACHES = (
     APT,
     PIP,
     UV,
     UV_PROGRAMS,
+    CONDA,
+    R,
+    DOWNLOADS,
     Cache("npm", (("npm_config_cache", ""),), "none: what was built is not kept", spare=True),
     Cache("go-build", (("GOCACHE", ""),), "none: its keys hold Go's version and settings", spare=True),
     Cache("go", (("GOMODCACHE", ""),), "none: sources"),
     Cache("cargo", (("CARGO_HOME", ""),), "none: sources; programs go to CARGO_INSTALL_ROOT"),
-    Cache("conda", (("CONDA_PKGS_DIRS", ""),), "none: packages carry it in their names", Sharing.LOCKED),
-    Cache("julia", (("EZ_JULIA_CACHE", ""),), "Julia's minor version: by the step", Sharing.LOCKED),
-    Cache("r", (("EZ_R_CACHE", ""),), "distribution, release, R's minor version: by the step", Sharing.LOCKED),
     Cache("huggingface", (("HF_HUB_CACHE", ""),), "none: files by their checksums"),
 )
 

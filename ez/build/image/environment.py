@@ -26,13 +26,18 @@ def variables(workdir: str, shell: str) -> dict[str, str]:
     return {"ENVD_WORKDIR": workdir, "SHELL": SHELLS[shell]}
 
 
-def services(init: Iterable[str], daemons: Iterable[Iterable[str]]) -> dict[str, str]:
-    """Programs by envd's names for them: shell scripts that run at each start, and commands to keep running."""
+def services(
+    init: Iterable[str], daemons: Iterable[Iterable[str]], more: Iterable[tuple[str, str]] = ()
+) -> dict[str, str]:
+    """Programs by envd's names for them: shell scripts that run at each start, and commands to keep running.
+
+    `more` are programs of ez's own to keep running, by names that do not begin with `init_`.
+    """
     scripts = {f"init_{number}": f"#!/bin/bash\n{script}\n" for number, script in enumerate(init)}
     commands = {
         f"daemon_{number}": f"#!/bin/sh\nexec {shlex.join(command)}\n" for number, command in enumerate(daemons)
     }
-    return scripts | commands
+    return scripts | commands | dict(more)
 
 
 def image_config(config: ImageConfig, workdir: str) -> ImageConfig:

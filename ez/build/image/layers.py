@@ -16,6 +16,7 @@ from ez.build.graph import (
     MkFileAction,
     Mount,
     Note,
+    Position,
     Run,
     State,
 )
@@ -44,17 +45,17 @@ class Surroundings:
 PLAIN = Surroundings()
 
 
-def access(base: State, shell: str = "bash") -> Run:
+def access(base: State, shell: str = "bash", position: Position | None = None) -> Run:
     """sshd, git, sudo and the user, with `shell` (a package of the same name) as the login shell."""
-    note = Note(label="ez: prepare for SSH and the user envd")
-    return step(base, command("apt", "access", arguments=(shell,)), (APT,), note=note)
+    note = Note("ez: prepare for SSH and the user envd", position)
+    return step(base, command("apt", "manager", "shells", "access", arguments=(shell,)), (APT,), note=note)
 
 
 def apt_packages(
     base: State, packages: Iterable[str], around: Surroundings = PLAIN, note: Note = NO_NOTE, *, python: str = ""
 ) -> Run:
     """Packages of the distribution; where a compiler is among them, also the headers of its Python `python`."""
-    argv = command("apt", "python", "packages", arguments=(python, *packages))
+    argv = command("apt", "manager", "python", "packages", arguments=(python, *packages))
     return step(base, argv, (APT,), around, note=note)
 
 

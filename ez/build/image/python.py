@@ -26,19 +26,35 @@ class Installer(Enum):
 
 
 @dataclass(frozen=True)
+class LockedProject:
+    """The project in a step's directory: its lock's name, extras and groups with commas between them, and whether what
+    its developers need is wanted too."""
+
+    lock: str
+    extras: str = ""
+    groups: str = ""
+    dev: bool = False
+
+
+@dataclass(frozen=True)
 class PipCall:
-    """One `pip install` with `arguments`, run in `cwd`."""
+    """One `pip install` with `arguments`, run in `cwd`. With `project` also of what the lock there says.
+
+    `name` is what the step is called where `ez.lock` has nothing to add, since its requirements are locked already.
+    """
 
     arguments: tuple[str, ...]
     installer: Installer = Installer.PIP
     cwd: str = "/"
     mounts: tuple[Mount, ...] = ()
     note: Note = NO_NOTE
+    project: LockedProject | None = None
+    name: str = ""
 
 
 def python(base: State, version: str, around: Surroundings = PLAIN, note: Note = NO_NOTE, *, venv: bool = True) -> Run:
     """Python `version` (`3.11` or `3.11.4`), and /opt/venv unless that is left to a branch."""
-    argv = command("apt", "uv", "python", "toolchain", arguments=(version, "venv" if venv else ""))
+    argv = command("apt", "manager", "uv", "python", "toolchain", arguments=(version, "venv" if venv else ""))
     return step(base, argv, (APT, UV, UV_PROGRAMS), around, note=note)
 
 
@@ -70,5 +86,9 @@ def install_late(base: State, calls: Sequence[PipCall], around: Surroundings = P
 
 
 def _call(base: State, call: PipCall, around: Surroundings, when: str, number: int) -> Run:
-    argv = command("uv", "pip", arguments=(when, str(number), call.installer.value, *call.arguments))
+    words = (when, str(number), call.installer.value, *call.arguments)
+    argv = command("uv", "pip", arguments=words, name=call.name)
+    if project := call.project:
+        head = (project.lock, project.extras, project.groups, "dev" if project.dev else "")
+        argv = command("uv", "project", "pip", arguments=(*head, *words), name="project")
     return step(base, argv, (PIP, UV, UV_PROGRAMS), around, cwd=call.cwd, mounts=call.mounts, note=call.note)

@@ -12,7 +12,8 @@ def text(name: str) -> str:
     return files("ez.build.image").joinpath("scripts", f"{name}.sh").read_text("utf-8")
 
 
-def command(*names: str, arguments: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The argv of a step that runs the programs `names` as one; `arguments` are its `$1...`."""
+def command(*names: str, arguments: tuple[str, ...] = (), name: str = "") -> tuple[str, ...]:
+    """The argv of a step that runs the programs `names` as one; `arguments` are its `$1...`. It is called `name`, or as
+    the last of them."""
     program = "\n".join(text(name) for name in names)
-    return ("/bin/sh", "-c", program, f"ez-{names[-1]}", *arguments)
+    return ("/bin/sh", "-c", program, f"ez-{name or names[-1]}", *arguments)

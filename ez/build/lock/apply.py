@@ -66,6 +66,19 @@ def apply(state: State, lock: Lock, inputs: Inputs) -> State:
     return apply_known(state, lock, inputs)
 
 
+def locked_commit(lock: Lock | None, url: str, ref: str) -> str:
+    """The commit of an included repo. Raises DefinitionError for one that is not locked; a commit needs no lock."""
+    if lock is None or is_commit(ref):
+        return ref if is_commit(ref) else ""
+    found = next((one.commit for one in lock.git if (one.url, one.ref) == (url, ref)), "")
+    if not found:
+        raise DefinitionError(
+            f"`{NAME}` does not have the included repository `{url}` at `{ref or 'its default branch'}`",
+            "bring it up to date with `ez lock`",
+        )
+    return found
+
+
 def lacking(state: State, lock: Lock, inputs: Inputs) -> Iterator[Missing]:
     """What of `state` is not locked and could be, in the order of the steps."""
     versions = python_versions(state)
@@ -132,10 +145,13 @@ class _Known:
         self.http = {one.url: one.checksum for one in lock.http}
 
 
+def is_commit(ref: str) -> bool:
+    return len(ref) == _COMMIT_LENGTH and not set(ref) - set("0123456789abcdef")
+
+
 def _moves(source: GitSource) -> bool:
     """Can another commit come for the same words?"""
-    is_commit = len(source.ref) == _COMMIT_LENGTH and not set(source.ref) - set("0123456789abcdef")
-    return not source.commit and not is_commit
+    return not source.commit and not is_commit(source.ref)
 
 
 def _lacking_packages(call: PipCall, entries: tuple[LockedPython, ...], versions: tuple[str, ...]) -> str:

@@ -30,7 +30,7 @@ from ez.build.graph import (
 )
 from ez.build.image.shell import command
 from ez.build.llb.reference import normalise, registry_of
-from ez.build.lock.apply import apply_known, lacking, python_versions, unused
+from ez.build.lock.apply import apply_known, is_commit, lacking, python_versions, unused
 from ez.build.lock.lockfile import Lock, LockedGit, LockedHttp, LockedImage, LockedPython
 from ez.build.lock.pip_calls import PipCall, pip_call
 from ez.build.order import STREAM, Output
@@ -83,8 +83,26 @@ def lock(
 def outdated(definition: Definition, current: Lock) -> tuple[tuple[str, ...], Lock]:
     """Of `definition`, loaded without its lock: what `current` lacks, as phrases, and what of it is not asked for."""
     inputs = Inputs(Path(definition.context))
-    missing = dict.fromkeys(one.what for one in lacking(definition.state, current, inputs))
-    return tuple(missing), unused(definition.state, current, inputs)
+    known, included = {(one.url, one.ref) for one in current.git}, included_of(definition)
+    missing = dict.fromkeys(
+        [
+            *(one.what for one in lacking(definition.state, current, inputs)),
+            *(f"the included repository `{one.url}`" for one in included if (one.url, one.ref) not in known),
+        ]
+    )
+    needless = unused(definition.state, current, inputs)
+    kept = {(one.url, one.ref) for one in included}
+    return tuple(missing), replace(needless, git=tuple(one for one in needless.git if (one.url, one.ref) not in kept))
+
+
+def included_of(definition: Definition) -> tuple[LockedGit, ...]:
+    """What a definition includes, as far as that can change."""
+    return tuple(LockedGit(one.url, one.ref, one.commit) for one in definition.includes if not is_commit(one.ref))
+
+
+def with_included(git: tuple[LockedGit, ...], definition: Definition) -> tuple[LockedGit, ...]:
+    found = {(one.url, one.ref): one for one in (*git, *included_of(definition))}
+    return tuple(found[key] for key in sorted(found))
 
 
 class _Locker:
@@ -111,7 +129,8 @@ class _Locker:
         states = walk(self._definition.state)
         own, images = self._images(lock, [one for one in states if isinstance(one, ImageSource)])
         lock = replace(lock, images=images)
-        lock = replace(lock, git=self._git(lock, [one for one in states if isinstance(one, GitSource)]))
+        git = self._git(lock, [one for one in states if isinstance(one, GitSource)])
+        lock = replace(lock, git=with_included(git, self._definition))
         lock = replace(lock, http=self._http(lock, [one for one in states if isinstance(one, HttpSource)]))
         for call, _ in _calls(self._definition.state, self._inputs).values():
             for platform in platforms or (own,):

@@ -1,5 +1,5 @@
 # Write what the environment's container reads at each start: $1 environment, $2 public keys that may log in (added
-# to those that are there), $3 known_hosts lines, $4 Git configuration. Standard input are the authorities to trust.
+# to those that are there), $3 known_hosts lines, $4 Git configuration, $5 directories to have. Standard input are the authorities to trust.
 # What runs in the container can write to this directory, so that nothing found in it is followed or trusted.
 set -eu
 umask 077
@@ -29,3 +29,6 @@ for name in authorized_keys known_hosts gitconfig ca.pem; do
 done
 if [ -L "$directory/log" ] || [ ! -d "$directory/log" ]; then rm -f "$directory/log" && mkdir "$directory/log"; fi
 chmod 755 "$directory" "$directory/log"
+printf '%s\n' "${5-}" | while IFS= read -r path; do
+    [ -z "$path" ] || [ -e "$path" ] || mkdir -p -- "$path"
+done

@@ -136,7 +136,7 @@ def test_pipes_and_huge_files_are_not_read(repo: Path) -> None:
     ids=["endless", "too many calls"],
 )
 def test_hostile_programs_end(repo: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ez.build.frontends.envd.interpreter.SECONDS", 0.5)
+    monkeypatch.setattr("ez.build.frontends.envd.sandbox.SECONDS", 0.5)
     monkeypatch.setattr("ez.build.frontends.envd.interpreter.MOST_CALLS", 1000)
     (repo / "build.envd").write_text(f"def build():\n    {body}\n")
     with pytest.raises(DefinitionError) as caught:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from ez.build.definition import Definition
 from ez.build.engine import Address
 from ez.build.load import load
 from ez.build.solve import build
@@ -22,6 +24,7 @@ from tests.build.buildkit.conftest import sockets as sockets
 from tests.testbed.docker import docker
 from tests.testbed.shell import run, wait_until
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 WORKDIR = "/home/envd/hello"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -50,9 +53,15 @@ Enter = Callable[..., Container]
 
 
 def make_image(engine: Path, repo: Path) -> str:
+    return build_image(engine, load(repo, "hello"))
+
+
+def build_image(engine: Path, definition: Definition, mirrors: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The name of a new image. `mirrors` as `Network` has them."""
     reference = f"ez-test-image:{uuid.uuid4().hex[:12]}"
-    network = Network(ca_bundle=BUNDLE.read_text() if BUNDLE.exists() else "")
-    build(load(repo, "hello"), Address.unix(engine), reference, network=network)
+    bundle = BUNDLE.read_text() if BUNDLE.exists() else ""
+    network = Network(ca_bundle=bundle, mirrors=tuple(mirrors.items()))
+    build(definition, Address.unix(engine), reference, network=network)
     return reference
 
 
@@ -75,17 +84,25 @@ def enter(tmp_path: Path) -> Iterator[Enter]:
     """Starts a container of an image with a person's ids; it is gone after the test."""
     with ExitStack() as stack:
 
-        def start(image: str, uid: int = 1000, gid: int = 1000, environ: Mapping[str, str] | None = None) -> Container:
-            return stack.enter_context(_container(tmp_path, image, uid, gid, environ or {}))
+        def start(
+            image: str,
+            uid: int = 1000,
+            gid: int = 1000,
+            environ: Mapping[str, str] | None = None,
+            repo: Path = EXAMPLES / "hello",
+        ) -> Container:
+            return stack.enter_context(_container(tmp_path, image, uid, gid, environ or {}, repo))
 
         yield start
 
 
 @contextmanager
-def _container(place: Path, image: str, uid: int, gid: int, environ: Mapping[str, str]) -> Iterator[Container]:
+def _container(
+    place: Path, image: str, uid: int, gid: int, environ: Mapping[str, str], repo: Path
+) -> Iterator[Container]:
     name = f"ez-test-{uuid.uuid4().hex[:12]}"
     env, work, key = place / "env", place / "work", place / "key"
-    shutil.copytree(Path(__file__).parents[3] / "examples" / "hello", work)
+    shutil.copytree(repo, work)
     env.mkdir()
     if not key.exists():
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))

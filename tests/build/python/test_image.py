@@ -251,7 +251,7 @@ def test_merge_and_diff() -> None:
         (lambda: BASE.pip_install(requirements="../r.txt"), "pip_install: outside of the directory: `../r.txt`"),
         (lambda: BASE.pip_install(requirements="none.txt"), "no such file in the repo: `none.txt`"),
         (lambda: BASE.with_cuda("new"), "not a version of CUDA: `new`"),
-        (lambda: BASE.with_cuda("12.7"), "which patch version of CUDA 12.7"),
+        (lambda: BASE.with_cuda("12.7"), "publishes no image of CUDA 12.7"),
         (lambda: BASE.with_cuda("12.4", flavour="base"), "no `base` image with cuDNN"),
         (lambda: Image("ubuntu:24.04").with_cuda("12.4"), "no CUDA 12.4 for Ubuntu 24.04"),
         (lambda: Image("ubuntu:20.04").with_cuda("13.0"), "no CUDA 13.0 for Ubuntu 20.04"),

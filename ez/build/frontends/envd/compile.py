@@ -6,22 +6,26 @@ container's own programs: a change of those, or of a service, runs no step again
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from urllib.parse import urlsplit
 
 from ez.build.frontends import Described
-from ez.build.frontends.envd import files, packages
-from ez.build.frontends.envd.record import DEFAULT_IMAGE, At, Commands, Record
+from ez.build.frontends.envd import extensions, files, packages, toolchains
+from ez.build.frontends.envd.record import At, Commands, Record
 from ez.build.frontends.inputs import Inputs
 from ez.build.frontends.where import where
-from ez.build.graph import BindMount, ImageConfig, ImageSource, Mount, Note, Run, State
-from ez.build.image import caches, environment, layers, python
+from ez.build.graph import BindMount, FileAction, ImageConfig, Mount, Note, Run, State
+from ez.build.image import caches, environment, layers, python, services
 from ez.build.image.branches import join
 from ez.build.image.environment import LOCALE, STRICT, USER_PATH
 from ez.build.image.layers import HOME, USER, USER_ID, Surroundings
 from ez.build.image.python import VENV_PATH, Installer, PipCall
+from ez.build.image.shell import command
+from ez.build.image.tools.steps import CONDA_ENV, CONDA_PATH, TOOLS
 from ez.errors import DefinitionError
-from ez.models import Runtime
+from ez.models import Port, Runtime
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Target:
     @property
     def early(self) -> Surroundings:
         """The environment of steps before Python is there."""
-        return Surroundings(self._building(), tuple(entry for entry in self.path if entry not in _TOOL_PATHS))
+        env = tuple(variable for variable in self._building() if variable not in _TOOL_ENV)
+        return Surroundings(env, tuple(entry for entry in self.path if entry not in _TOOL_PATHS))
 
     @property
     def late(self) -> Surroundings:
@@ -54,30 +59,52 @@ class Target:
         return tuple(sorted({"DEBIAN_FRONTEND": "noninteractive", **shared}.items()))
 
 
-_TOOL_PATHS = (VENV_PATH, USER_PATH)
+_TOOL_PATHS = {VENV_PATH, USER_PATH, *CONDA_PATH, *(place for tool in TOOLS.values() for place in tool.path)}
+_TOOL_ENV = {*CONDA_ENV, *(variable for tool in TOOLS.values() for variable in tool.env)}
+
+JUPYTER_PORT = 8888
+RSTUDIO_PORT = 8787
+JUPYTER_TOKEN = "EZ_JUPYTER_TOKEN"
 
 
 def compile_record(record: Record, name: str, inputs: Inputs, access: bool) -> Described:
     """Raises DefinitionError where the calls do not fit together or a file they name cannot be used."""
     _check(record, name)
     target = _target(record, f"{HOME}/{name}", record.dev or access)
-    image = record.image
-    state: State = ImageSource(
-        image.value if image else DEFAULT_IMAGE,
-        note=Note(f"base image {image.value if image else DEFAULT_IMAGE}", image.position if image else None),
-    )
+    state: State = toolchains.base_image(record)
     state = packages.apt_source(state, record)
     if target.entered:
-        state = layers.access(state, record.shell)
-    state = _software(state, record, inputs, target)
-    state = files.copies(state, record, inputs)
+        state = layers.access(state, record.shell, record.base if record.dev else None)
     settings = files.settings(record) if target.entered else ()
-    if record.run and target.entered:
+    if target.entered and _commands_come_early(record):
         state, settings = layers.work_directory(state, target.workdir, settings), ()
-    state = _commands(state, record, inputs, target)
+    start = state
+    for part in record.parts or (record,):
+        state, settings = _content(state, part, inputs, target, start, settings)
     if target.entered:
+        settings = (*settings, *files.mount_parents(record, target.workdir))
         state = layers.programs(state, _services(record), files.given_away(record), target.workdir, settings)
     return Described(state, _config(record, target), _runtime(record, target), warnings=_warnings(record, target))
+
+
+def _content(
+    state: State, record: Record, inputs: Inputs, target: Target, start: State, settings: tuple[FileAction, ...]
+) -> tuple[State, tuple[FileAction, ...]]:
+    """What the build file asks for between `start` and the container's programs, and the `settings` left to write."""
+    state = _commands(state, record, inputs, target, "before-packages")
+    state = _software(state, record, inputs, target)
+    state = _commands(state, record, inputs, target, "before-files")
+    state = files.downloads(state, record)
+    state = files.copies(state, record, inputs)
+    if target.entered:
+        state = extensions.extensions(state, record, start)
+    if record.run and target.entered and not _commands_come_early(record.whole):
+        state, settings = layers.work_directory(state, target.workdir, settings), ()
+    return _commands(state, record, inputs, target, "last"), settings
+
+
+def _commands_come_early(record: Record) -> bool:
+    return bool(record.run) and (bool(record.parts) or any(asked.value.stage != "last" for asked in record.run))
 
 
 def _check(record: Record, name: str) -> None:
@@ -97,10 +124,14 @@ def _target(record: Record, workdir: str, entered: bool) -> Target:
     path = list(dict.fromkeys(record.extra_path))
     if entered:
         environ |= environment.variables(workdir, record.shell)
-    if record.python:
+    if record.python and not record.conda:
         path.append(VENV_PATH)
+    path.extend(toolchains.path(record))
+    environ |= toolchains.environ(record)
     if entered:
         path.append(USER_PATH)
+    if record.julia_pkg_server:
+        environ["JULIA_PKG_SERVER"] = record.julia_pkg_server
     environ |= record.environ
     environ.pop("PATH", None)
     return Target(workdir, entered, tuple(sorted(environ.items())), tuple(path))
@@ -111,35 +142,42 @@ def _software(state: State, record: Record, inputs: Inputs, target: Target) -> S
     calls = packages.pip_calls(record, inputs, target.workdir)
     early = _beside_apt(record, calls)
     start = packages.python(state, record, target.early, venv=not early)
-    trunk = packages.apt(start, record, target.early)
+    trunk = toolchains.r_lang(packages.apt(start, record, target.early), record, target.early)
+    tools = toolchains.beside(start, record, target.early, equipped=target.entered)
+    if tools and trunk == start:
+        trunk, tools = tools[0].state, tools[1:]
     branches = packages.venv(start, record, early, target.early, target.late) if early else ()
-    state = python.install_late(join(trunk, branches), early, target.late)
+    state = _commands(join(trunk, (*tools, *branches)), record, inputs, target, "before-python-packages")
+    state = python.install_late(state, early, target.late)
     for call in calls[len(early) :]:
-        if record.dev and call.cwd == target.workdir:
+        if record.dev and f"{call.cwd}/".startswith(f"{target.workdir}/"):
             state = layers.work_directory(state, target.workdir)
         state = python.install(state, call, target.late)
-    return state
+    return toolchains.packages(state, record, inputs, target.workdir, target.late, target.entered)
 
 
 def _beside_apt(record: Record, calls: tuple[PipCall, ...]) -> tuple[PipCall, ...]:
     """The calls that can go on beside the apt packages, if there are any; each finds what those before it installed."""
-    if record.python is None or not record.apt_packages:
+    if record.python is None or record.whole.conda or not record.apt_packages:
+        return ()
+    if any(asked.value.stage == "before-python-packages" for asked in record.run):
         return ()
     return tuple(takewhile(lambda call: call.installer is not Installer.PIP, calls))
 
 
-def _commands(state: State, record: Record, inputs: Inputs, target: Target) -> State:
+def _commands(state: State, record: Record, inputs: Inputs, target: Target, stage: str) -> State:
     """`run`: each call one shell; as the user in a development image, else as root. The user's variables win."""
-    if not record.run:
+    wanted = [asked for asked in record.run if asked.value.stage == stage]
+    if not wanted:
         return state
-    image = record.image.value if record.image else DEFAULT_IMAGE
+    image = toolchains.base_image(record.whole).reference
     cache, variables = caches.for_commands(image, USER_ID if record.dev else 0)
     around = target.user if record.dev else target.late
     env = tuple({**dict(variables), **dict(around.env)}.items())
-    for asked in record.run:
+    for asked in wanted:
         state = Run(
             state,
-            ("bash", "-c", STRICT + "\n".join(asked.value.lines)),
+            _program("\n".join(asked.value.lines), target),
             env=env,
             path=around.path,
             cwd=target.workdir,
@@ -148,6 +186,11 @@ def _commands(state: State, record: Record, inputs: Inputs, target: Target) -> S
             note=Note(_label(asked.value), asked.position),
         )
     return state
+
+
+def _program(lines: str, target: Target) -> tuple[str, ...]:
+    """Images to enter have bash; of others nobody knows."""
+    return ("bash", "-c", STRICT + lines) if target.entered else command("run", arguments=(lines,))
 
 
 def _context(asked: At[Commands], inputs: Inputs, target: Target) -> tuple[Mount, ...]:
@@ -163,7 +206,36 @@ def _label(commands: Commands) -> str:
 
 
 def _services(record: Record) -> dict[str, str]:
-    return environment.services(_init_scripts(record), (asked.value for asked in record.daemons))
+    more = [(service.name, service.program) for service in record.services]
+    if record.jupyter:
+        more.append(("jupyter", services.program(services.JUPYTER, "notebook", str(JUPYTER_PORT), JUPYTER_TOKEN)))
+    if record.rstudio:
+        more.append(("rstudio", services.program(services.RSTUDIO)))
+    return environment.services(_init_scripts(record), (asked.value for asked in record.daemons), more)
+
+
+def _ports(record: Record) -> tuple[Port, ...]:
+    found = list(record.ports)
+    if record.jupyter:
+        found.append(Port(JUPYTER_PORT, record.jupyter.value.port, "jupyter"))
+    if record.rstudio:
+        found.append(Port(RSTUDIO_PORT, 0, "rstudio-server"))
+    return tuple(found)
+
+
+def _private(record: Record) -> dict[str, str]:
+    token = record.jupyter.value.token if record.jupyter else ""
+    return {**record.private, **({JUPYTER_TOKEN: token} if token else {})}
+
+
+def _labels(record: Record) -> tuple[tuple[str, str], ...]:
+    """The repo, without a name or password in its URL."""
+    url, description = record.repo
+    labels = {
+        "org.opencontainers.image.source": re.sub(r"(?<=://)[^/@]*@", "", url),
+        "org.opencontainers.image.description": description,
+    }
+    return tuple((name, value) for name, value in labels.items() if value)
 
 
 def _init_scripts(record: Record) -> tuple[str, ...]:
@@ -172,10 +244,10 @@ def _init_scripts(record: Record) -> tuple[str, ...]:
 
 def _config(record: Record, target: Target) -> ImageConfig:
     """A plain image keeps the base image's user, directory and entrypoint; one to enter starts ez's init as root."""
-    config = ImageConfig(env=target.environ, path=target.path)
+    config = ImageConfig(env=target.environ, path=target.path, labels=_labels(record))
     if not target.entered:
         return replace(config, entrypoint=record.entrypoint.value if record.entrypoint else ())
-    ports = tuple(dict.fromkeys(f"{port.container}/tcp" for port in record.ports))
+    ports = tuple(dict.fromkeys(f"{port.container}/tcp" for port in _ports(record)))
     return environment.image_config(replace(config, ports=ports), target.workdir)
 
 
@@ -186,21 +258,31 @@ def _runtime(record: Record, target: Target) -> Runtime:
         workdir=target.workdir if target.entered else "",
         environ=target.environ,
         path=target.path,
-        ports=tuple(record.ports),
+        ports=_ports(record),
         daemons=tuple(asked.value for asked in record.daemons),
         init=_init_scripts(record),
         commands=tuple(sorted(record.commands.items())),
         entrypoint=record.entrypoint.value if record.entrypoint else (),
-        gpus=record.gpus,
+        gpus=-1 if record.cuda and not record.gpus else record.gpus,
         shm_mb=record.shm_mb,
         shell=record.shell,
+        mounts=tuple(asked.value for asked in record.mounts),
+        owner=record.owner or (),
+        private=tuple(sorted(_private(record).items())),
     )
 
 
 def _warnings(record: Record, target: Target) -> tuple[str, ...]:
-    found = []
+    found = list(toolchains.warnings(record))
     if "PATH" in record.environ:
         found.append("runtime.environ: `PATH` is not taken from `env`; use `extra_path`")
+    if record.jupyter and not record.jupyter.value.token and target.entered:
+        found.append("config.jupyter has no token: whoever reaches its port on the computer may use it")
+    if record.rstudio and target.entered:
+        found.append("config.rstudio_server starts the RStudio Server of the base image and installs none")
+    index = record.pip_index.value if record.pip_index else None
+    if index and any("@" in urlsplit(url).netloc for url in (index.url, index.extra_url)):
+        found.append("config.pip_index: a name or password in its URL is kept in the image")
     if target.entered and record.entrypoint is not None:
         found.append("config.entrypoint is kept for plain images; in this environment nothing starts it")
     if target.entered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from ez.build.frontends.envd.record import At, Copy, GitConfig, Record
 from ez.build.frontends.inputs import LEFT_OUT, Inputs
@@ -11,8 +12,10 @@ from ez.build.graph import (
     CopyAction,
     FileAction,
     Files,
+    HttpSource,
     ImageSource,
     LocalSource,
+    MkDirAction,
     MkFileAction,
     Note,
     Position,
@@ -25,10 +28,34 @@ from ez.errors import DefinitionError, MissingInputError
 CONTEXT = "context"
 """What the session calls the repo's directory."""
 
+DOWNLOADS = f"{HOME}/extra_source"
+
+
+def downloads(state: State, record: Record) -> State:
+    """Files by `io.http`, in call order, where envd puts them. A later one of the same name wins."""
+    uid, gid = owner(record)
+    for asked in record.downloads:
+        wanted = asked.value
+        shown = re.sub(r"(?<=://)[^/@]*@", "", wanted.url)
+        note = Note(f"download {shown}"[:200], asked.position)
+        source = HttpSource(wanted.url, wanted.filename, wanted.checksum, uid=uid, gid=gid, note=note)
+        target = f"{DOWNLOADS}/{wanted.filename}"
+        actions = (
+            MkDirAction(DOWNLOADS, uid=uid, gid=gid),
+            CopyAction(source, f"/{wanted.filename}", target, uid=uid, gid=gid),
+        )
+        state = Files(state, actions, Note(f"copy {wanted.filename} to {DOWNLOADS}", asked.position))
+    return state
+
+
+def owner(record: Record) -> tuple[int, int]:
+    """Whose files are in the image: the user's in a development image, whose ids change at start; else as asked for."""
+    return (USER_ID, USER_ID) if record.dev else record.owner or (0, 0)
+
 
 def copies(state: State, record: Record, inputs: Inputs) -> State:
     """Copies in call order, each a layer of its own: a change of one copies none of those before it again."""
-    owner = USER_ID if record.dev else 0
+    uid, gid = owner(record)
     repo = _repo(record, inputs)
     for asked in record.copies:
         copy = asked.value
@@ -39,8 +66,8 @@ def copies(state: State, record: Record, inputs: Inputs) -> State:
             posixpath.normpath(source),
             destination(copy) + ("/" if copy.target.endswith("/") and destination(copy) != "/" else ""),
             contents=False,
-            uid=owner,
-            gid=owner,
+            uid=uid,
+            gid=gid,
         )
         state = Files(state, (action,), Note(f"copy {copy.source} to {copy.target}", asked.position))
     return state
@@ -64,11 +91,25 @@ def given_away(record: Record) -> tuple[str, ...]:
     return tuple(target for target in targets if target != "/" and not f"{target}/".startswith(f"{HOME}/"))
 
 
+def mount_parents(record: Record, workdir: str) -> tuple[FileAction, ...]:
+    """Directories in the home above what is mounted at start: an engine would make them as root's."""
+    targets = (asked.value.target for asked in record.mounts)
+    parents = dict.fromkeys(posixpath.dirname(target) for target in targets)
+    wanted = [path for path in parents if path.startswith(f"{HOME}/") and not f"{path}/".startswith(f"{workdir}/")]
+    return tuple(MkDirAction(path, uid=USER_ID, gid=USER_ID) for path in wanted)
+
+
 def local(inputs: Inputs, paths: tuple[str, ...], position: Position | None = None) -> LocalSource:
     """Files and directories of the repo; `.` is all of it. Raises MissingInputError."""
     wanted = sorted({inputs.add(path, position) for path in paths})
     include = () if "." in wanted else tuple(literal(path) for path in wanted)
     return LocalSource(CONTEXT, include, (f"**/{LEFT_OUT}",), Note("files of the repo", position))
+
+
+def matching(inputs: Inputs, patterns: tuple[str, ...], position: Position | None = None) -> LocalSource:
+    """Those files of the repo whose paths match. Raises MissingInputError."""
+    inputs.add_matching(patterns, position)
+    return LocalSource(CONTEXT, patterns, (f"**/{LEFT_OUT}",), Note("files of the repo", position))
 
 
 def _repo(record: Record, inputs: Inputs) -> LocalSource:

@@ -1,239 +1,283 @@
-"""Running a `build.envd`: starlark-pyo3 with limits, files confined to the repo, and a position for every call.
+"""Evaluating a `build.envd`: what its files call, in order, each call with its place. Nothing is done by that.
 
-starlark-pyo3 does not tell a Python function who called it. So each builtin is a small Starlark function, defined
-by a prelude that runs first in every module: it passes on the call stack, whose last frame is the calling line.
+The files run in a process with bounds (`sandbox`, `child`), which asks for each file and is given those of the repo
+and of what is included, and nothing else.
 """
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
-from typing import Any
-
-import starlark
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 from ez.build.definition import SourceFile
-from ez.build.frontends.envd.failures import located, missing_argument
-from ez.build.frontends.envd.language import Builtin, Value
+from ez.build.frontends.envd.arguments import call_text
+from ez.build.frontends.envd.failures import deeper, located, of_the_call, place_of
+from ez.build.frontends.envd.language import Builtin, Call, Value
+from ez.build.frontends.envd.outline import traced
+from ez.build.frontends.envd.prelude import INCLUDE, prelude
 from ez.build.frontends.envd.record import Record
+from ez.build.frontends.envd.sandbox import EndedError, Sandbox
+from ez.build.frontends.envd.sources import Key, Program, Sources, cycle
 from ez.build.frontends.inputs import Inputs
 from ez.build.frontends.where import where
 from ez.build.graph import Position
-from ez.errors import DefinitionError, EzError
+from ez.build.includes import Included
+from ez.errors import DefinitionError
 
-SECONDS = 10.0
-"""How long all files together may run."""
+GIVING = ("data.envd",)
+"""Builtins that give a value."""
 
-DEEPEST_CALLS = 200
 MOST_CALLS = 50_000
-MOST_FILES = 100
 MOST_PRINTED = 1_000
 
-_PRELUDE = "<ez>"
 
-_PRELUDE_FUNCTIONS = """
-def _ez_value(value, depth):
-    kind = type(value)
-    if kind == "string" or kind == "int" or kind == "bool":
-        return [kind, value]
-    if depth > 0 and (kind == "list" or kind == "tuple"):
-        return [kind, [_ez_value(item, depth - 1) for item in value]]
-    if depth > 0 and kind == "dict":
-        return [kind, [[_ez_value(key, 0), _ez_value(item, depth - 1)] for key, item in value.items()]]
-    return [kind, kind]
+@dataclass(frozen=True)
+class Asked:
+    """One call of a builtin."""
 
-def _ez_builtin(name):
-    def builtin(*args, **kwargs):
-        _ez_record(
-            name,
-            call_stack(strip_frames = 1),
-            [_ez_value(value, 3) for value in args],
-            [[key, _ez_value(value, 3)] for key, value in kwargs.items()],
-        )
-    return builtin
-
-def print(*args, sep = " "):
-    _ez_print(call_stack(strip_frames = 1), sep.join([str(value) for value in args]))
-
-"""
-
-_FRAME = re.compile(r"^  \* (.+):(\d+), in .*$", re.MULTILINE)
+    name: str
+    position: Position
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
 
 
-class Interpreter:
-    """Runs files of one definition into one record. `sources` are the files that ran, `printed` what they said."""
+@dataclass(frozen=True)
+class Transcript:
+    """What a run said. `failure` is why it ended early; `texts` are the lines of every file."""
+
+    calls: tuple[Asked, ...]
+    printed: tuple[str, ...]
+    sources: tuple[SourceFile, ...]
+    includes: tuple[Included, ...]
+    texts: Mapping[str, Sequence[str]]
+    failure: DefinitionError | None = None
+
+
+def evaluate(
+    program: Program, inputs: Inputs, builtins: Mapping[str, Builtin], constants: Mapping[str, str]
+) -> Transcript:
+    """Run it. Raises what fetching an include raises; everything that is wrong with the files is in the transcript."""
+    included: dict[Key, Included] = {}
+    first: list[Key] = []
+    while True:
+        run = _Run(program, inputs, builtins, constants, included, tuple(first))
+        try:
+            transcript = run.transcript()
+        except _WantedError as wanted:
+            # A module cannot be made in the middle of a run: it starts anew with it.
+            first.insert(0, wanted.key)
+            continue
+        if not run.died:
+            return transcript
+        # It runs once more, telling each line: the last one is where it happened.
+        told = _Run(_telling(program), inputs, builtins, constants, included, tuple(first)).transcript()
+        return replace(transcript, failure=told.failure or transcript.failure)
+
+
+def _telling(program: Program) -> Program:
+    return replace(program, edit=lambda file, text: traced(program.edit(file, text)))
+
+
+def record(transcript: Transcript, builtins: Mapping[str, Builtin]) -> Record:
+    """What the calls ask for. Raises DefinitionError for the first thing that is wrong, in the order of the run."""
+    asked = Record()
+    for call in transcript.calls:
+        builtins[call.name].call(asked, call.position, call.arguments, call.keywords)
+    if transcript.failure is not None:
+        raise transcript.failure
+    return asked
+
+
+class _WantedError(Exception):
+    """`include` needs a repo whose files have not run yet."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class _FailedError(Exception):
+    """The run ended with `error`."""
+
+    def __init__(self, error: DefinitionError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class _Run:
+    """One run from the start, with the includes of `first` made before it. `died` tells a process that ended of what
+    the files did, and not for its time."""
 
     def __init__(
-        self, inputs: Inputs, builtins: Mapping[str, Builtin], constants: Mapping[str, str], record: Record
+        self,
+        program: Program,
+        inputs: Inputs,
+        builtins: Mapping[str, Builtin],
+        constants: Mapping[str, str],
+        included: dict[Key, Included],
+        first: tuple[Key, ...],
     ) -> None:
-        self.sources: list[SourceFile] = []
-        self.printed: list[str] = []
+        self._program = program
         self._inputs = inputs
         self._builtins = builtins
-        self._record = record
+        self._prelude = prelude(builtins, GIVING, constants)
         self._names = [*builtins, *constants]
-        self._texts: dict[str, list[str]] = {}
-        self._modules: dict[str, Any] = {}
-        self._running: list[str] = []
-        self._failure: BaseException | None = None
-        self._calls = 0
-        self._deadline = time.monotonic() + SECONDS
-        self._prelude = starlark.parse(_PRELUDE, _prelude_text(builtins, constants), starlark.Dialect.extended())
-        self._prelude_globals = starlark.Globals.extended_by(
-            [starlark.LibraryExtension.StructType, starlark.LibraryExtension.CallStack]
-        )
-        self._options = starlark.EvalOptions(
-            check_cancelled=lambda: time.monotonic() > self._deadline, max_callstack_size=DEEPEST_CALLS
-        )
+        self._first = first
+        self._made: list[Key] = []
+        self._calls: list[Asked] = []
+        self._printed: list[str] = []
+        self._sources = Sources(program, inputs, included)
+        self._at: Position | None = None
+        self.died = False
 
-    def run(self, file: str, function: str, content: bytes) -> None:
-        """Run the build file `file` and then its `function`. Raises DefinitionError with a position."""
-        module = self._module(file, content)
-        if function in self._names:
-            raise DefinitionError(f"{function} is not a function", f"define `def {function}():`", file=file)
+    def transcript(self) -> Transcript:
+        failure = None
         try:
-            module.call_with(self._options, function)
-        except starlark.StarlarkError as error:
-            raise self._explain(error, file, function) from error
+            with Sandbox(self._prelude) as sandbox:
+                self._all(sandbox)
+        except _FailedError as failed:
+            failure = failed.error
+        except DefinitionError as error:
+            failure = error
+        except EndedError as error:
+            self.died = "long" not in str(error)
+            failure = self._ended(str(error))
+        return Transcript(
+            tuple(self._calls),
+            tuple(self._printed),
+            tuple(self._sources.files),
+            tuple(self._sources.included.values()),
+            self._sources.texts,
+            failure,
+        )
 
-    def _module(self, file: str, content: bytes) -> Any:
-        """The frozen module of `file`, which is run here."""
-        text = _decoded(file, content)
-        self._texts[file] = text.splitlines()
-        self.sources.append(SourceFile(file, content))
-        self._running.append(file)
-        module = starlark.Module()
-        module.add_callable("_ez_record", self._called)
-        module.add_callable("_ez_print", self._print)
-        starlark.eval(module, self._prelude, self._prelude_globals)
-        try:
-            parsed = starlark.parse(file, text, _dialect())
-            loader = starlark.FileLoader(lambda wanted: self._guarded(self._load, file, wanted))
-            starlark.eval_with(self._options, module, parsed, starlark.Globals.standard(), file_loader=loader)
-        except starlark.StarlarkError as error:
-            raise self._explain(error, file) from error
-        self._running.pop()
-        return module.freeze()
+    def _all(self, sandbox: Sandbox) -> None:
+        program = self._program
+        for key in self._first:
+            sandbox.send("include", *self._sources.of(key))
+            self._answers(sandbox)
+            self._made.append(key)
+        if program.personal is not None:
+            text = self._sources.taken(program.personal.name, program.personal.data)
+            sandbox.send("module", program.personal.name, text, "")
+            self._answers(sandbox)
+        if program.function in self._names:
+            hint = f"define `def {program.function}():`"
+            raise DefinitionError(f"{program.function} is not a function", hint, file=program.file)
+        sandbox.send("module", program.file, self._sources.taken(program.file, program.content), program.function)
+        parameters = self._answers(sandbox)
+        line = place_of(program.function, self._sources.texts[program.file])
+        sandbox.send(
+            "run", call_text(program.function, parameters, program.arguments, program.file, line), program.file
+        )
+        self._answers(sandbox)
 
-    def _load(self, loading: str, wanted: str) -> Any:
-        """The module that `load(wanted)` in the file `loading` means: a path relative to that file."""
-        position = self._load_position(loading, wanted)
-        if wanted.startswith("git@"):
-            raise DefinitionError(
-                f"load of a Git repo: not supported yet by this version of ez: `{wanted}`",
-                "copy the file into this repo and load it by its path",
-                **where(position),
-            )
-        file = self._inputs.locate(str(PurePosixPath(loading).parent / wanted), position)
-        if file in self._running:
-            raise DefinitionError(
-                f"Detected cycle import during parsing {wanted}", "break the cycle", **where(position)
-            )
-        if file not in self._modules:
-            if len(self._texts) >= MOST_FILES:
-                raise DefinitionError(f"more than {MOST_FILES} files loaded", "load fewer files", **where(position))
-            self._modules[file] = self._module(file, self._inputs.read(file, position))
-        return self._modules[file]
+    def _answers(self, sandbox: Sandbox) -> list[str]:
+        """Listen until what was sent is done."""
+        while True:
+            match sandbox.receive():
+                case ["ready", *told]:
+                    return told
+                case ["call", name, stack, values]:
+                    self._called(name, stack, values)
+                case ["print", stack, text]:
+                    self._print(stack, text)
+                case ["at", file, line]:
+                    self._at = self._sources.start(file, int(line))
+                case ["enter" | "done" as kind, file]:
+                    self._sources.moved(file, begins=kind == "enter")
+                case ["load", loading, wanted]:
+                    sandbox.send(*self._sources.load(loading, wanted))
+                case ["include", stack, values]:
+                    sandbox.send("known", self._include(stack, values))
+                case [kind, *told]:
+                    self._fail(kind, told)
 
-    def _load_position(self, loading: str, wanted: str) -> Position:
-        for number, line in enumerate(self._texts[loading], start=1):
-            if re.match(r"\s*load\s*\(", line) and wanted in line:
-                return Position(loading, number, line.index("load") + 1)
-        return Position(loading, 1)
-
-    def _called(self, name: str, stack: str, arguments: list[Any], keywords: list[Any]) -> None:
-        self._guarded(self._do, name, stack, arguments, keywords)
-
-    def _do(self, name: str, stack: str, arguments: list[Any], keywords: list[Any]) -> None:
-        position = self._position(stack, name)
-        self._calls += 1
-        if self._calls > MOST_CALLS:
+    def _called(self, name: str, stack: str, values: str) -> None:
+        position = self._sources.position(stack, name)
+        if len(self._calls) >= MOST_CALLS:
             raise DefinitionError(f"more than {MOST_CALLS} calls", "ask for less", **where(position))
-        self._builtins[name].call(
-            self._record,
-            position,
-            [_value(value) for value in arguments],
-            [(keyword, _value(value)) for keyword, value in keywords],
-        )
+        arguments, keywords = _values(values, position)
+        if name not in self._builtins:
+            raise DefinitionError(f"undefined: {name}", "call the builtins by their names", **where(position))
+        self._calls.append(Asked(name, position, arguments, keywords))
 
     def _print(self, stack: str, text: str) -> None:
-        if len(self.printed) < MOST_PRINTED:
-            position = self._position(stack, "print")
-            self.printed.append(f"{position.file}:{position.line}: {text[:MOST_PRINTED]}")
+        if len(self._printed) < MOST_PRINTED:
+            position = self._sources.position(stack, "print")
+            self._printed.append(f"{position.file}:{position.line}: {text[:MOST_PRINTED]}")
 
-    def _guarded(self, action: Any, *arguments: Any) -> Any:
-        """Keep what `action` raises: starlark-pyo3 hands on its text alone."""
-        try:
-            return action(*arguments)
-        except BaseException as error:
-            self._failure = self._failure or error
-            raise
+    def _include(self, stack: str, values: str) -> str:
+        """The number of what `include` asks for. Raises _WantedError where its files have to run first."""
+        position = self._sources.position(stack, INCLUDE)
+        arguments, keywords = _values(values, position)
+        found: list[Call] = []
+        builtin = replace(self._builtins[INCLUDE], action=lambda record, call: found.append(call))
+        builtin.call(Record(), position, arguments, keywords)
+        if not found[0].string("git"):
+            raise found[0].wrong("include: git is empty", 'write `include("https://example.org/library.git")`')
+        key = (found[0].string("git"), found[0].string("ref"))
+        self._sources.fetch(key, position)
+        if key in self._made:
+            return self._sources.number(key)
+        if key in self._first:
+            raise DefinitionError(cycle(key[0]), "break the cycle", **where(position), code="load")
+        raise _WantedError(key)
 
-    def _position(self, stack: str, name: str) -> Position:
-        """The line that called, and the column at which `name` stands there."""
-        frames = [frame for frame in _FRAME.findall(stack) if frame[0] != _PRELUDE]
-        if not frames:
-            return Position(self._running[-1] if self._running else next(iter(self._texts)), 1)
-        file, number = frames[-1][0], int(frames[-1][1])
-        line = self._texts[file][number - 1]
-        found = re.search(rf"(?<![\w.]){re.escape(name)}\s*\(", line)
-        column = found.start() if found else len(line) - len(line.lstrip())
-        return Position(file, number, column + 1)
+    def _fail(self, kind: str, told: Sequence[str]) -> NoReturn:
+        """Raise what ended the run."""
+        match kind, *told:
+            case "error", text:
+                file = self._sources.last
+                raise _FailedError(
+                    of_the_call(text, self._program.file, self._program.function, self._sources.texts)
+                    or located(text, self._names, self._sources.texts, file, self._sources.ran)
+                )
+            case "twice", file, name, line, column, first_line, first_column:
+                raise DefinitionError(
+                    f"cannot reassign global {name} declared at {file}:{first_line}:{first_column}",
+                    "give it another name",
+                    file=file,
+                    line=int(line),
+                    column=int(column),
+                    code="dialect",
+                )
+            case "duplicate", name, file:
+                raise DefinitionError(
+                    f"found duplicated object name: {name} in {file}",
+                    "let the included repo define it once",
+                    **where(Position(file, place_of(name, self._sources.texts[file]) or 1)),
+                )
+            case _:
+                raise EndedError("the build file needs too much memory" if told else "the build file cannot be run")
 
-    def _explain(self, error: Any, file: str, function: str = "") -> BaseException:
-        """What went wrong: the error of a builtin, if that is what ended the run, else Starlark's, with its place."""
-        if isinstance(self._failure, EzError):
-            return self._failure
-        if self._failure is not None:
-            raise self._failure
-        explained = missing_argument(str(error), file, function, self._texts[file]) if function else None
-        return explained or located(str(error), self._names, self._texts, file)
-
-
-def _prelude_text(builtins: Iterable[str], constants: Mapping[str, str]) -> str:
-    """The functions above, then every name of the language; `a.b.c` is a member of nested structs."""
-    tree: dict[str, Any] = {}
-    for name, written in [
-        *((name, f'_ez_builtin("{name}")') for name in builtins),
-        *((name, f'"{value}"') for name, value in constants.items()),
-    ]:
-        *spaces, member = name.split(".")
-        space = tree
-        for part in spaces:
-            space = space.setdefault(part, {})
-        space[member] = written
-    return _PRELUDE_FUNCTIONS + "".join(f"{name} = {_written(value)}\n" for name, value in tree.items())
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "struct(" + ", ".join(f"{name} = {_written(item)}" for name, item in value.items()) + ")"
-
-
-def _dialect() -> Any:
-    """envd's Starlark: no types, no f-strings, no top-level `for` and `if`."""
-    dialect = starlark.Dialect.extended()
-    dialect.enable_types = starlark.DialectTypes.DISABLE
-    dialect.enable_f_strings = False
-    dialect.enable_top_level_stmt = False
-    return dialect
+    def _ended(self, reason: str) -> DefinitionError:
+        """The process is gone: at, or after, the last call that it told of."""
+        last = self._at or (self._calls[-1].position if self._calls else None)
+        if last is None:
+            file = self._sources.last
+            lines = () if self._sources.running else self._sources.texts.get(file, ())
+            last = Position(file, place_of(self._program.function, lines) or 1, 1)
+        return deeper(reason, last)
 
 
-def _decoded(file: str, content: bytes) -> str:
+def _values(text: str, position: Position) -> tuple[tuple[Value, ...], tuple[tuple[str, Value], ...]]:
+    """Arguments and keywords of a call. Only a file that goes around the builtins says anything else."""
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise DefinitionError(f"not UTF-8 text: `{file}`", "save it as UTF-8", file=file, line=line) from error
+        arguments, keywords = json.loads(text)
+        return tuple(_value(one) for one in arguments), tuple((str(name), _value(one)) for name, one in keywords)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DefinitionError("not a call", "call the builtins by their names", **where(position)) from error
 
 
-def _value(encoded: list[Any]) -> Value:
+def _value(encoded: Any) -> Value:
     kind, content = encoded
     if kind in ("list", "tuple") and isinstance(content, list):
         return Value(kind, tuple(_value(item) for item in content))
     if kind == "dict" and isinstance(content, list):
         return Value(kind, tuple((_value(key), _value(item)) for key, item in content))
+    if not isinstance(kind, str) or not isinstance(content, str | int):
+        raise ValueError("not a value")
     return Value(kind, content)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from ez.build.frontends.envd.record import Record
+from ez.build.frontends.envd.record import DataSource, Record
 from ez.build.frontends.where import where
 from ez.build.graph import Position
 from ez.errors import DefinitionError
@@ -26,14 +26,16 @@ class Value:
 
 @dataclass(frozen=True)
 class Parameter:
-    """`kind` is `string`, `bool`, `int`, `strings`, `lists` (lists of strings) or `table` (string to string).
+    """`kind` is `string`, `bool`, `int`, `strings`, `lists` (lists of strings), `table` (string to string) or `source`
+    (a string, or what `data.envd` gives).
 
-    `default` None makes it required.
+    `default` None makes it required. `keyword_only` ones come last.
     """
 
     name: str
     kind: str = "string"
     default: Any = None
+    keyword_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,37 +63,47 @@ class Call:
     def table(self, name: str) -> dict[str, str]:
         return dict(self.arguments[name])
 
+    def source(self, name: str) -> str | DataSource:
+        value = self.arguments[name]
+        return value if isinstance(value, DataSource) else str(value)
+
     def wrong(self, message: str, hint: str | None = None) -> DefinitionError:
         return DefinitionError(message, hint, **where(self.position))
 
 
 @dataclass(frozen=True)
 class Builtin:
-    """`name` with its namespace; `action` writes down what a call asks for. `free` takes any arguments, unread."""
+    """`name` with its namespace; `action` writes down what a call asks for. `free` takes any
+    arguments and reads those texts that it has a parameter for."""
 
     name: str
-    action: Callable[[Record, Call], None]
+    action: Callable[[Record, Call], DataSource | None]
     parameters: tuple[Parameter, ...] = ()
     positional_only: bool = False
     free: bool = False
 
     def call(
         self, record: Record, position: Position, arguments: Sequence[Value], keywords: Sequence[tuple[str, Value]]
-    ) -> None:
-        """Check the arguments and do it. Raises DefinitionError at `position`."""
-        bound: dict[str, Any] = {}
-        if not self.free:
+    ) -> DataSource | None:
+        """Check the arguments and do it; what the call gives. Raises DefinitionError at `position`."""
+        if self.free:
+            known = {parameter.name for parameter in self.parameters}
+            given = {name: value.content for name, value in keywords if name in known and value.type == "string"}
+            bound = self._with_defaults(given)
+        else:
             try:
                 bound = self._bind(arguments, keywords)
             except ArgumentError as error:
-                raise DefinitionError(str(error), self._usage(), **where(position)) from error
-        self.action(record, Call(position, bound))
+                raise DefinitionError(str(error), self._usage(), **where(position), code="argument") from error
+        made = self.action(record, Call(position, bound))
+        record.cut()
+        return made
 
     def _bind(self, arguments: Sequence[Value], keywords: Sequence[tuple[str, Value]]) -> dict[str, Any]:
         if self.positional_only:
             self._check_positions(arguments, keywords)
-        elif len(arguments) > len(self.parameters):
-            raise ArgumentError(f"{self.name}: got {len(arguments)} arguments, want at most {len(self.parameters)}")
+        elif len(arguments) > (most := sum(not parameter.keyword_only for parameter in self.parameters)):
+            raise ArgumentError(f"{self.name}: got {len(arguments)} arguments, want at most {most}")
         bound: dict[str, Any] = {}
         for parameter, value in zip(self.parameters, arguments, strict=False):
             bound[parameter.name] = self._convert(parameter, value, parameter.name)
@@ -124,6 +136,8 @@ class Builtin:
         return bound
 
     def _convert(self, parameter: Parameter, value: Value, shown: str) -> Any:
+        if parameter.kind == "source":
+            return _source(value)
         wanted = {"strings": "list", "lists": "list", "table": "dict"}.get(parameter.kind, parameter.kind)
         if value.type != wanted:
             raise ArgumentError(f"{self.name}: for parameter {shown}: got {value.type}, want {wanted}")
@@ -145,7 +159,9 @@ class Builtin:
         return tuple(_string(item) for item in value.content)
 
     def _usage(self) -> str:
-        written = ", ".join(parameter.name + _default(parameter.default) for parameter in self.parameters)
+        words = [parameter.name + _default(parameter.default) for parameter in self.parameters]
+        named = sum(parameter.keyword_only for parameter in self.parameters)
+        written = ", ".join([*words[: len(words) - named], *(["*"] if named else []), *words[len(words) - named :]])
         return f"call it as `{self.name}({written})`"
 
 
@@ -169,6 +185,14 @@ def _default(default: Any) -> str:
             return "=[]"
         case _:
             return f"={default}"
+
+
+def _source(value: Value) -> str | DataSource:
+    if value.type == "source":
+        return DataSource(str(value.content))
+    if value.type != "string":
+        raise ArgumentError("invalid data source")
+    return _string(value)
 
 
 def _string(value: Value) -> str:

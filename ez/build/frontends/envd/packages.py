@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ez.build.frontends.envd import files
+from ez.build.frontends.envd import files, projects, toolchains
 from ez.build.frontends.envd.record import At, PipIndex, Record
 from ez.build.frontends.inputs import Inputs
 from ez.build.frontends.passwords import refuse_passwords
@@ -41,7 +42,7 @@ def apt_source(state: State, record: Record) -> State:
 
 def python(state: State, record: Record, around: Surroundings, *, venv: bool) -> State:
     """Python, its virtual environment if that is wanted at once, and pip's settings."""
-    if record.python is not None:
+    if record.python is not None and not record.whole.conda:
         version = record.python.value
         note = Note(f"install Python {version}", record.python.position)
         state = toolchain.python(state, version, around, note, venv=venv)
@@ -53,11 +54,13 @@ def python(state: State, record: Record, around: Surroundings, *, venv: bool) ->
 
 def apt(state: State, record: Record, around: Surroundings) -> State:
     """The distribution's packages that were asked for, in one step."""
-    if not record.apt_packages:
+    asked = (*record.apt_packages, *toolchains.system_packages(record))
+    names = tuple(dict.fromkeys(name for one in asked for name in one.value))
+    if not names:
         return state
-    names = tuple(dict.fromkeys(name for asked in record.apt_packages for name in asked.value))
-    note = Note(_label("apt-get install", names), record.apt_packages[0].position)
-    version = record.python.value if record.python else ""
+    note = Note(_label("apt-get install", names), asked[0].position)
+    python = record.whole.python
+    version = python.value if python and not record.whole.conda else ""
     return layers.apt_packages(state, names, around, note, python=version)
 
 
@@ -74,12 +77,21 @@ def venv(
 
 
 def pip_calls(record: Record, inputs: Inputs, workdir: str) -> tuple[PipCall, ...]:
-    """Each list of packages, the requirements, the wheels. A call whose `cwd` is `workdir` needs the repo there."""
-    return (
+    """Each list of packages, the requirements, the wheels, the projects. A call whose `cwd` is `workdir` needs the repo
+    there."""
+    calls = (
         *(_named(asked) for asked in record.pip_packages),
+        *((_named(At(("jupyter",), record.jupyter.position)),) if record.jupyter else ()),
         *_requirements(record, inputs, workdir),
         *(_wheels(asked, inputs) for asked in record.pip_wheels),
+        *(call for asked in record.pip_projects for call in projects.calls(asked, inputs, workdir, record.dev)),
     )
+    return tuple(_with_secrets(call, record) for call in calls)
+
+
+def _with_secrets(call: PipCall, record: Record) -> PipCall:
+    secrets = record.pip_secrets.get(call.note.position, ()) if call.note.position else ()
+    return replace(call, mounts=(*call.mounts, *secrets)) if secrets else call
 
 
 def _label(what: str, names: Iterable[str]) -> str:

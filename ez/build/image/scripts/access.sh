@@ -6,6 +6,8 @@ user=envd
 home=/home/envd
 id=1000
 
+needed="bash chage curl find getent git groupadd less setpriv setsid sshd ssh-keygen sudo useradd usermod $shell"
+
 install_tools() {
     case $shell in
         bash) extra= ;;
@@ -20,10 +22,42 @@ install_tools() {
         made_policy=1
     fi
     # shellcheck disable=SC2086 # no word where there is no extra package
-    apt_install bash ca-certificates curl git less openssh-client openssh-server procps sudo $extra
+    install_needed $extra
     [ -z "$made_policy" ] || rm -f "$policy"
     # Host keys made by the package would be the same in every container of this image.
     rm -f /etc/ssh/ssh_host_*
+}
+
+# $1: the login shell's package, if it is not bash. An image that has all of it needs no package manager.
+install_needed() {
+    case $manager in
+        apt-get)
+            apt_install bash ca-certificates curl git less openssh-client openssh-server procps sudo "$@"
+            return
+            ;;
+        dnf | microdnf | yum)
+            # Either of two packages has curl, and they exclude one another.
+            command -v curl >/dev/null 2>&1 || set -- curl "$@"
+            set -- bash ca-certificates findutils git-core less openssh-clients openssh-server procps-ng shadow-utils \
+                sudo util-linux "$@"
+            ;;
+        apk)
+            set -- bash ca-certificates coreutils curl findutils git less openssh-client openssh-server procps setpriv \
+                shadow sudo "$@"
+            ;;
+    esac
+    # shellcheck disable=SC2086 # words
+    if [ -n "$(need $needed)" ]; then
+        manager_install "$@" || true
+    fi
+    # shellcheck disable=SC2086 # words
+    lacking=$(need $needed)
+    if [ -n "$lacking" ]; then
+        echo "ez: this base image cannot be made one to enter; it lacks: $lacking" >&2
+        [ -n "$manager" ] || echo "ez: it has no package manager that ez knows: apt, dnf, microdnf, yum or apk" >&2
+        echo "ez: use a base image of Debian or Ubuntu, or \`ez build --plain\` for an image that is not entered" >&2
+        exit 1
+    fi
 }
 
 make_user() {
@@ -47,7 +81,16 @@ make_user() {
 # Members of the group ez may change what ez installs outside of the home, whatever their ids become.
 set_up_user() {
     getent group ez >/dev/null || groupadd -r ez
-    usermod -a -G ez,sudo -p '*' -s "$(command -v "$shell")" "$user"
+    groups=ez
+    for group in sudo wheel; do
+        ! getent group "$group" >/dev/null || groups=$groups,$group
+    done
+    usermod -a -G "$groups" -p '*' -s "$(command -v "$shell")" "$user"
+    # Where variables say that the shell is.
+    case $shell in
+        bash) [ -e /bin/bash ] || ln -s "$(command -v bash)" /bin/bash ;;
+        *) [ -e "/usr/bin/$shell" ] || ln -s "$(command -v "$shell")" "/usr/bin/$shell" ;;
+    esac
     # Its entry is dated by SOURCE_DATE_EPOCH and must not count as old.
     chage -m 0 -M 99999 -I -1 -E -1 "$user"
     mkdir -p "$home/.config" "$home/.cache"
@@ -61,3 +104,4 @@ set_up_user() {
 install_tools
 make_user
 set_up_user
+set_up_shells

@@ -11,5 +11,5 @@ install_headers() {
 }
 
 shift
-apt_install "$@"
-[ -z "$version" ] || install_headers
+manager_install_named "$@"
+[ -z "$version" ] || [ "$manager" != apt-get ] || install_headers

@@ -13,6 +13,8 @@ number=$2
 by=$3
 shift 3
 venv=/opt/venv
+conda=/opt/conda/envs/envd
+[ ! -x "$conda/bin/python" ] || venv=$conda
 left=$venv/.ez-left
 early=/dev/shm/ez-early
 
@@ -55,6 +57,7 @@ is_left() {
 
 # Only if it chooses what it would choose if it were allowed to compile; that is known without any download.
 install_wheels() {
+    have_requirements
     python=$venv/bin/python
     [ "$by" != pip ] && [ -x "$python" ] && find_uv "$python" && take_settings || return 1
     export UV_PYTHON_DOWNLOADS=never UV_INDEX_STRATEGY=unsafe-best-match UV_NO_SOURCES=1
@@ -173,11 +176,17 @@ finish() {
     rm -f "$stamp.files"
 }
 
+# Of a project: see project.sh.
+have_requirements() {
+    [ -z "${requirements-}" ] || [ -e "$requirements" ] || write_requirements || exit 1
+}
+
 share() {
     ! getent group ez >/dev/null || umask 002
 }
 
 install_with_pip() {
+    have_requirements
     if command -v python >/dev/null 2>&1; then
         python=python
     else
@@ -193,9 +202,12 @@ install_with_pip() {
     export PIP_CACHE_DIR="$PIP_CACHE_DIR/$abi" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     # Outside of a virtual environment the image is what is meant to change.
     export PIP_BREAK_SYSTEM_PACKAGES=1
+    # A project that takes its version from Git has no Git here.
+    [ "$1" != --no-deps ] || export SETUPTOOLS_SCM_PRETEND_VERSION="${SETUPTOOLS_SCM_PRETEND_VERSION:-0.0.0}"
     "$python" -m pip install "$@"
 }
 
 # Compiled files name no times, so that the same packages make the same image.
 export SOURCE_DATE_EPOCH=315532800 PYTHONHASHSEED=0
+[ -z "${requirements-}" ] || set -- "$@" -r "$requirements"
 main "$@"

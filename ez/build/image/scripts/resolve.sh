@@ -5,7 +5,9 @@
 set -eu
 log=/dev/shm/ez-pip.log
 
-if [ -x /opt/venv/bin/python ]; then
+if [ -x /opt/conda/envs/envd/bin/python ]; then
+    python=/opt/conda/envs/envd/bin/python
+elif [ -x /opt/venv/bin/python ]; then
     python=/opt/venv/bin/python
 elif command -v python >/dev/null 2>&1; then
     python=python

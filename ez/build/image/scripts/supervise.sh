@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the environment's services until told to stop: every init_* once, side by side, then every daemon_* for good.
+# Run the environment's services until told to stop: every init_* once, side by side, then all others for good.
 # $1, $2: ids of the user. $3: the work directory. $4: the directory of the logs.
 
 set -u
@@ -15,13 +15,14 @@ main() {
     running=
     trap stop TERM INT
     cd "$workdir" 2>/dev/null || cd /
-    start init once
+    start once
     failed=
     for pid in $running; do
         wait "$pid" || failed=1
     done
+    running=
     if [ -z "$failed" ]; then
-        start daemon always
+        start always
     else
         refuse_daemons
     fi
@@ -32,21 +33,29 @@ main() {
     done
 }
 
-# Start every service whose name begins with $1, in the manner $2.
+# Start every service that is run in the manner $1: `once` those of runtime.init, `always` the others.
 start() {
-    for program in "$library/services/$1"_*; do
-        [ -x "$program" ] || continue
+    for program in "$library/services"/*; do
+        is_run "$1" || continue
         name=${program##*/}
         : >>"$log/$name.log"
         chown "$uid:$gid" "$log/$name.log"
-        "$library/service" "$2" "$program" "$uid" "$gid" "$log/$name.log" &
+        "$library/service" "$1" "$program" "$uid" "$gid" "$log/$name.log" &
         running="$running $!"
     done
 }
 
+is_run() {
+    [ -x "$program" ] || return 1
+    case ${program##*/} in
+        init_*) [ "$1" = once ] ;;
+        *) [ "$1" = always ] ;;
+    esac
+}
+
 refuse_daemons() {
-    for program in "$library/services/daemon"_*; do
-        [ -x "$program" ] || continue
+    for program in "$library/services"/*; do
+        is_run always || continue
         name=${program##*/}
         echo "$(date -u +%FT%TZ) ez: $name is not started, since a script of runtime.init failed" >>"$log/$name.log"
     done

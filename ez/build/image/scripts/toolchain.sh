@@ -7,6 +7,7 @@ apt_candidate() {
 
 # Does the distribution have the wanted Python? $1: `release`, or `any` for pre-releases too.
 apt_has() {
+    [ "$manager" = apt-get ] || return 1
     apt_update || return 1
     candidate=$(apt_candidate "python$short-venv") || return 1
     case $candidate in
@@ -28,9 +29,19 @@ install_with_apt() {
     python=$(command -v "python$short")
 }
 
+# By the names of Fedora and RHEL, where each version is a package, and of Alpine, which has one version.
+install_with_manager() {
+    case $manager in
+        dnf | microdnf | yum) manager_install "python$short" || return 1 ;;
+        apk) manager_install python3 || return 1 ;;
+        *) return 1 ;;
+    esac
+    python=$(find_python)
+}
+
 # uv brings Pythons of its own; it is fetched with one of the distribution, which stays whether it was needed or not.
 install_with_uv() {
-    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install ca-certificates python3 python3-venv || return 1
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install_any_python || return 1
     find_uv python3 || return 1
     export UV_PYTHON_INSTALL_DIR="$managed" UV_PYTHON_PREFERENCE=only-managed
     if ! "$uv" python install "$version" || ! python=$(find_python); then
@@ -40,11 +51,20 @@ install_with_uv() {
     rm -rf "$managed/.temp" "$managed/.lock"
 }
 
+install_any_python() {
+    case $manager in
+        apt-get) apt_install ca-certificates python3 python3-venv ;;
+        *) manager_install ca-certificates python3 ;;
+    esac
+}
+
 choose() {
     if python=$(find_python); then
         echo "ez: Python $version of the image: $python"
     elif apt_has release; then
         install_with_apt
+    elif install_with_manager; then
+        echo "ez: Python $version by $manager: $python"
     elif install_with_uv; then
         echo "ez: Python $version by uv: $python"
     elif apt_has any; then

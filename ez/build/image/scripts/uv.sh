@@ -17,6 +17,10 @@ find_uv() {
             *) unset "$name" ;;
         esac
     done
+    if [ -z "${UV_PYTHON_INSTALL_MIRROR-}" ] && [ -e /dev/shm/ez/mirrors ]; then
+        UV_PYTHON_INSTALL_MIRROR=$(sed -n 's/^uv_python //p' /dev/shm/ez/mirrors)
+        export UV_PYTHON_INSTALL_MIRROR
+    fi
     export UV_CACHE_DIR="$UV_CACHE_DIR/$abi"
     export UV_NO_CONFIG=1 UV_NO_PROGRESS=1 UV_LINK_MODE=copy UV_PYTHON_INSTALL_BIN=0
 }

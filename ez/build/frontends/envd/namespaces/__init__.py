@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from ez.build.frontends.envd.language import Builtin
-from ez.build.frontends.envd.namespaces import config, data, install, io, runtime, universe
+from ez.build.frontends.envd.namespaces import (
+    config,
+    data,
+    envdlib,
+    install,
+    io,
+    runtime,
+    service,
+    toolchains,
+    universe,
+)
 
-BUILTINS: dict[str, Builtin] = {
-    builtin.name: builtin for module in (universe, install, config, runtime, io, data) for builtin in module.BUILTINS
-}
+_MODULES = (universe, install, toolchains, config, runtime, io, data, service, envdlib)
+
+BUILTINS: dict[str, Builtin] = {builtin.name: builtin for module in _MODULES for builtin in module.BUILTINS}
 
 CONSTANTS: dict[str, str] = dict(data.CONSTANTS)
 """Strings of the language, by dotted name."""

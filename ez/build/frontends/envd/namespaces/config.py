@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ez.build.frontends.envd.language import Builtin, Call, Parameter
-from ez.build.frontends.envd.namespaces.later import later
-from ez.build.frontends.envd.record import At, PipIndex, Record
+from ez.build.frontends.envd.record import At, Jupyter, PipIndex, Record
 from ez.build.frontends.passwords import refuse_passwords
+
+HIGHEST_PORT = 65535
+HIGHEST_ID = 65535
 
 
 def _apt_source(record: Record, call: Call) -> None:
@@ -44,7 +46,44 @@ def _shm_size(record: Record, call: Call) -> None:
     record.shm_mb = call.int("size")
 
 
-LATER = ("conda_channel", "cran_mirror", "julia_pkg_server", "jupyter", "rstudio_server", "repo", "owner")
+def _cran_mirror(record: Record, call: Call) -> None:
+    record.cran_mirror = _address(call)
+
+
+def _julia_pkg_server(record: Record, call: Call) -> None:
+    record.julia_pkg_server = _address(call)
+
+
+def _address(call: Call) -> str:
+    """The one `url`, empty for the default server."""
+    if any(character.isspace() or character in "\"'\\" for character in call.string("url")):
+        raise call.wrong(f"not a URL: `{call.string('url')!r}`", "give one URL, for example `https://cran.example.org`")
+    return call.string("url")
+
+
+def _jupyter(record: Record, call: Call) -> None:
+    if not 0 <= call.int("port") <= HIGHEST_PORT:
+        raise call.wrong("port must be an integer", "use 0 for any free port, or one up to 65535")
+    token = call.string("token")
+    if not token.isprintable():
+        raise call.wrong("config.jupyter: a token with control characters", "use letters and digits")
+    record.jupyter = At(Jupyter(token, call.int("port")), call.position)
+
+
+def _rstudio_server(record: Record, call: Call) -> None:
+    record.rstudio = call.position
+
+
+def _repo(record: Record, call: Call) -> None:
+    record.repo = (call.string("url"), call.string("description"))
+
+
+def _owner(record: Record, call: Call) -> None:
+    uid, gid = call.int("uid"), call.int("gid")
+    if not (0 <= uid <= HIGHEST_ID and 0 <= gid <= HIGHEST_ID):
+        raise call.wrong("get a wrong uid or gid", f"use numbers from 0 to {HIGHEST_ID}")
+    record.owner = (uid, gid)
+
 
 BUILTINS = (
     Builtin("config.apt_source", _apt_source, (Parameter("source", default=""),)),
@@ -56,5 +95,10 @@ BUILTINS = (
     Builtin("config.entrypoint", _entrypoint, (Parameter("args", "strings"),)),
     Builtin("config.gpu", _gpu, (Parameter("count", "int", 0),)),
     Builtin("config.shm_size", _shm_size, (Parameter("size", "int"),)),
-    *(later(f"config.{name}") for name in LATER),
+    Builtin("config.cran_mirror", _cran_mirror, (Parameter("url", default=""),)),
+    Builtin("config.julia_pkg_server", _julia_pkg_server, (Parameter("url", default=""),)),
+    Builtin("config.jupyter", _jupyter, (Parameter("token", default=""), Parameter("port", "int", 0))),
+    Builtin("config.rstudio_server", _rstudio_server, free=True),
+    Builtin("config.repo", _repo, (Parameter("url"), Parameter("description", default=""))),
+    Builtin("config.owner", _owner, (Parameter("uid", "int"), Parameter("gid", "int"))),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ez.build.frontends.envd.language import Builtin, Call, Parameter
-from ez.build.frontends.envd.namespaces.later import later
-from ez.build.frontends.envd.record import At, Record
+from ez.build.frontends.envd.namespaces.secrets import secrets
+from ez.build.frontends.envd.record import At, Extension, Record
 
 DEFAULT_PYTHON = "3.11"
 
@@ -31,31 +31,27 @@ def _apt_packages(record: Record, call: Call) -> None:
 
 
 def _python_packages(record: Record, call: Call) -> None:
-    """Each list is a `pip install` of its own; the last requirements file wins; wheels add up."""
+    """Each list is a `pip install` of its own; the last requirements file wins; wheels and projects add up."""
+    if call.strings("secrets"):
+        record.pip_secrets[call.position] = secrets(call, call.strings("secrets"))
     if call.strings("name"):
         record.pip_packages.append(At(call.strings("name"), call.position))
     if call.string("requirements"):
         record.pip_requirements = At(call.string("requirements"), call.position)
     if call.strings("local_wheels"):
         record.pip_wheels.append(At(call.strings("local_wheels"), call.position))
+    if call.string("project"):
+        record.pip_projects.append(At(call.string("project"), call.position))
 
 
-LATER = (
-    "cuda",
-    "conda",
-    "conda_packages",
-    "uv",
-    "pixi",
-    "r_lang",
-    "r_packages",
-    "julia",
-    "julia_packages",
-    "rust",
-    "go",
-    "nodejs",
-    "codex",
-    "vscode_extensions",
-)
+def _vscode_extensions(record: Record, call: Call) -> None:
+    """`publisher.name`, or `publisher.name-1.2.3`: what follows the last `-` is a version if it begins with a digit."""
+    for entry in call.strings("name"):
+        matched = re.fullmatch(r"([\w-]+)\.([\w.-]+?)(?:-(\d[\w.+]*))?", entry, re.ASCII)
+        if matched is None:
+            raise call.wrong("invalid publisher", f"write `{entry}` as `publisher.extension` or with its version")
+        record.extensions.append(At(Extension(matched[1], matched[2], matched[3] or ""), call.position))
+
 
 BUILTINS = (
     Builtin("install.python", _python, (Parameter("version", default=DEFAULT_PYTHON),)),
@@ -67,7 +63,9 @@ BUILTINS = (
             Parameter("name", "strings", ()),
             Parameter("requirements", default=""),
             Parameter("local_wheels", "strings", ()),
+            Parameter("project", default="", keyword_only=True),
+            Parameter("secrets", "strings", (), keyword_only=True),
         ),
     ),
-    *(later(f"install.{name}") for name in LATER),
+    Builtin("install.vscode_extensions", _vscode_extensions, (Parameter("name", "strings"),)),
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from ipaddress import ip_address
 
 from ez.build.frontends.envd.language import Builtin, Call, Parameter
-from ez.build.frontends.envd.namespaces.later import later
-from ez.build.frontends.envd.record import At, Record
-from ez.models import Port
+from ez.build.frontends.envd.namespaces.data import is_name
+from ez.build.frontends.envd.record import At, DataSource, Record
+from ez.build.image.layers import HOME
+from ez.models import HostMount, Port
 
 HIGHEST_PORT = 65535
+MANAGED = "~/.cache/envd/data"
+"""Where the directories of `data.envd` are on a computer, as in envd."""
 
 
 def _environ(record: Record, call: Call) -> None:
@@ -68,6 +72,38 @@ def _command(record: Record, call: Call) -> None:
     record.commands.update(call.table("commands"))
 
 
+def _mount(record: Record, call: Call) -> None:
+    """`~` is the home of the login user on the left and the user's home on the right."""
+    source, target = call.source("host_path"), mount_target(call.string("envd_path"))
+    if not target:
+        message = f"runtime.mount: not a place in the environment: `{call.string('envd_path')}`"
+        raise call.wrong(message, "give an absolute path, or `~/...`")
+    if isinstance(source, DataSource):
+        if not is_name(source.name):
+            raise call.wrong("invalid data source", 'use `data.envd("name")`')
+        mount = HostMount(f"{MANAGED}/{source.name}".rstrip("/"), target, managed=True)
+    else:
+        mount = HostMount(mount_source(source, call), target)
+    record.mounts.append(At(mount, call.position))
+
+
+def mount_source(path: str, call: Call) -> str:
+    """A path of the computer, absolute or from the login user's home."""
+    if path != "~" and not path.startswith(("~/", "/")):
+        raise call.wrong(f"runtime.mount: not an absolute path: `{path}`", "begin it with `/` or `~/`")
+    if not path.isprintable() or ".." in path.split("/"):
+        raise call.wrong(f"runtime.mount: not a path of the computer: `{path!r}`", "leave out `..`")
+    return posixpath.normpath(path)
+
+
+def mount_target(path: str) -> str:
+    """Where `path` is in the environment, absolute; empty for what is no such place."""
+    if path == "~" or path.startswith("~/"):
+        path = HOME + path[1:]
+    plain = posixpath.normpath(path)
+    return plain if plain.startswith("/") and plain.strip("/") and path.isprintable() else ""
+
+
 BUILTINS = (
     Builtin("runtime.environ", _environ, (Parameter("env", "table", {}), Parameter("extra_path", "strings", ()))),
     Builtin(
@@ -83,5 +119,5 @@ BUILTINS = (
     Builtin("runtime.daemon", _daemon, (Parameter("commands", "lists"),)),
     Builtin("runtime.init", _init, (Parameter("commands", "strings"),)),
     Builtin("runtime.command", _command, (Parameter("commands", "table"),)),
-    later("runtime.mount"),
+    Builtin("runtime.mount", _mount, (Parameter("host_path", "source"), Parameter("envd_path"))),
 )

@@ -1,0 +1,3 @@
+# Install the programs $@ of the archive.
+
+install_programs "$@"
