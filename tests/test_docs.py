@@ -1,6 +1,7 @@
 """The documents: reference pages are those of the code as it is, no link leads nowhere, and their code works."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from ez.build.load import load
 from scripts.lib.reference import pages
 
 REPOSITORY = Path(__file__).parents[1]
-CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PROGRAMS = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BUILD_FILES = re.compile(r"^```starlark\n(.*?)^```", re.DOTALL | re.MULTILINE)
 GUIDES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+MISTAKES = REPOSITORY / "docs" / "reference" / "mistakes.md"
 DOCUMENTS = [*GUIDES, *sorted(REPOSITORY.glob("tests/**/*.md"))]
 
 
@@ -28,26 +31,43 @@ def test_every_link_to_a_file_leads_there(document: Path) -> None:
     assert missing == []
 
 
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With the files that the documents' code names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.txt").write_text("six\n")
+    (tmp_path / "environment.yml").write_text("dependencies: [six]\n")
+    (tmp_path / "models").mkdir()
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     "document",
-    [one for one in GUIDES if CODE.search(one.read_text())],
+    [one for one in GUIDES if BUILD_FILES.search(one.read_text()) and one != MISTAKES],
     ids=lambda path: str(path.relative_to(REPOSITORY)),
 )
-def test_code_of_the_documents_makes_graphs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks with a `build` are build files; the others are one program, to which the images of earlier blocks are
-    known. What they build is made a definition of."""
-    monkeypatch.chdir(tmp_path)
+def test_build_files_of_the_documents_make_graphs(document: Path, directory: Path) -> None:
+    """What is no whole file is the body of `build`."""
+    for block in BUILD_FILES.findall(document.read_text()):
+        whole = block if "def build(" in block else f"def build():\n{textwrap.indent(block, '    ')}"
+        (directory / "build.envd").write_text(whole)
+        assert load(directory, "hello").state
+
+
+@pytest.mark.parametrize(
+    "document",
+    [one for one in GUIDES if PROGRAMS.search(one.read_text())],
+    ids=lambda path: str(path.relative_to(REPOSITORY)),
+)
+def test_programs_of_the_documents_make_graphs(
+    document: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are one program, to which the images of earlier blocks are known. What they build is made a definition of."""
     monkeypatch.setattr(ez.build.Image, "build", lambda image, *names, **options: image.definition())
-    (tmp_path / "requirements.txt").write_text("six\n")
-    (tmp_path / "models").mkdir()
     base = ez.build.Image("ubuntu:22.04").with_python()
     known = {**{name: getattr(ez.build, name) for name in ez.build.__all__}, "base": base, "image": base}
-    for block in CODE.findall(document.read_text()):
-        if "def build()" in block:
-            (tmp_path / "build.envd").write_text(block)
-            assert load(tmp_path, "hello").state
-            continue
-        (tmp_path / "guide.py").write_text(block)
-        exec(compile(block, str(tmp_path / "guide.py"), "exec"), known)
+    for block in PROGRAMS.findall(document.read_text()):
+        (directory / "guide.py").write_text(block)
+        exec(compile(block, str(directory / "guide.py"), "exec"), known)
         images = [one for one in known.values() if isinstance(one, ez.build.Image)]
         assert all(image.definition("hello", access=True).state for image in images)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ez.build.includes import Included
 from ez.build.graph import ImageConfig, State
+from ez.build.includes import Included
 from ez.models import Runtime
 
 

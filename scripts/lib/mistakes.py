@@ -27,5 +27,5 @@ def _section(case: Path) -> Iterator[str]:
     *files, (_, said) = zip(found[1::2], found[2::2], strict=True)
     yield f"## {case.stem.replace('_', ' ')}\n"
     for name, text in files:
-        yield f"```python\n{f'# {name}' + chr(10) if len(files) > 1 else ''}{text.rstrip()}\n```\n"
+        yield f"```starlark\n{f'# {name}' + chr(10) if len(files) > 1 else ''}{text.rstrip()}\n```\n"
     yield "```\n" + "\n".join(line[:_WIDEST].rstrip() for line in said.rstrip().splitlines()) + "\n```\n"

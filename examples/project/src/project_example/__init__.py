@@ -1,1 +1,3 @@
-import six
+"""A project that needs a package."""
+
+import six  # noqa: F401
