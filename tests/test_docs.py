@@ -62,7 +62,7 @@ def test_build_files_of_the_documents_make_graphs(document: Path, directory: Pat
 def test_programs_of_the_documents_make_graphs(
     document: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are one program, to which the images of earlier blocks are known. What they build is made a definition of."""
+    """They are one program, to which the images of earlier blocks are known. What they build makes a definition."""
     monkeypatch.setattr(ez.build.Image, "build", lambda image, *names, **options: image.definition())
     base = ez.build.Image("ubuntu:22.04").with_python()
     known = {**{name: getattr(ez.build, name) for name in ez.build.__all__}, "base": base, "image": base}
