@@ -40,7 +40,7 @@ TOOLS = {
     "julia": "julialang-s3.julialang.org",
     "julia_packages": "pkg.julialang.org",
     "cran": "CRAN, for packages of R",
-    "starship": "github.com/starship/starship/releases/download",
+    "rstudio": "download2.rstudio.org/server; with a `.sha256` file beside the package for arm64",
     "open_vsx": "open-vsx.org, for extensions of editors",
     "codex": "github.com/openai/codex/releases/download; with `.sha256` files beside the archives",
 }

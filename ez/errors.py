@@ -34,6 +34,8 @@ EXIT_UNFINISHED = 8
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
+_LONGEST_SAID = 2_000
+
 
 class EzError(Exception):
     """An expected failure: what failed, and one action that helps."""
@@ -122,7 +124,8 @@ class SourceError(EzError):
 
 
 class DefinitionError(EzError):
-    """A build file is wrong at `file:line:column` (1-based, None where unknown).
+    """A build file is wrong at `file:line:column` (1-based, None where unknown). It may have said anything: message and
+    hint are cut at 2,000 characters each.
 
     `code` is a word for the kind of mistake; `excerpt` the text of the line, where whoever raises or passes the error
     on has it.
@@ -138,7 +141,7 @@ class DefinitionError(EzError):
         column: int | None = None,
         code: str = "value",
     ) -> None:
-        super().__init__(message, hint)
+        super().__init__(message[:_LONGEST_SAID], hint and hint[:_LONGEST_SAID])
         self.file = file
         self.line = line
         self.column = column

@@ -119,7 +119,7 @@ class _Config:
         """Jupyter as a service on port 8888 inside; `port` is the one on the computer, 0 any free one."""
 
     def rstudio_server(self, *args: Any, **kwargs: Any) -> None:
-        """The RStudio Server of the base image as a service on port 8787 inside."""
+        """RStudio Server as a service on port 8787 inside."""
 
     def gpu(self, count: int = 0) -> None:
         """How many GPUs the environment gets when it starts; -1 is all."""

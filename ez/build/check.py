@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ez.build.frontends import NOTHING_GIVEN, Given
+from ez.build.frontends import NOTHING_GIVEN, Given, frontend_for
 from ez.build.frontends.inputs import Inputs
 from ez.build.load import DEFAULT_ENTRY, define, pinned, split_entry
 from ez.errors import DefinitionError
 
 ERROR = "error"
 WARNING = "warning"
+
+LONGEST_SOURCE = 1_000
+"""Characters of a line that a Diagnostic has."""
 
 _WORD = re.compile(r"[A-Za-z_][\w.]*|\"[^\"]*\"|'[^']*'|\S")
 _PLACE = re.compile(r"(?P<file>[^:\n]+):(?P<line>\d{1,9}): (?P<text>.*)", re.DOTALL)
@@ -54,15 +57,14 @@ def _mistakes(
     inputs: Inputs, directory: Path, name: str, entry: tuple[str, str], access: bool, given: Given
 ) -> tuple[list[DefinitionError], tuple[str, ...]]:
     file, function = entry
+    described = None
     if file.endswith(".envd"):
         from ez.build.frontends.envd.checking import mistakes
 
-        found, warnings = mistakes(inputs, name, file, function, access, given)
+        found, warnings, described = mistakes(inputs, name, file, function, access, given)
         if found:
             return found, warnings
-    from ez.build.frontends import frontend_for
-
-    described = frontend_for(file)(inputs, name, file, function, access, given)
+    described = described or frontend_for(file)(inputs, name, file, function, access, given)
     try:
         define(described, inputs, directory)
     except DefinitionError as error:
@@ -84,7 +86,7 @@ def _diagnostic(error: DefinitionError, file: str, inputs: Inputs) -> Diagnostic
         error.message,
         error.hint or "",
         error.code,
-        source,
+        source[:LONGEST_SOURCE],
     )
 
 

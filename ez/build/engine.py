@@ -98,14 +98,13 @@ def history(engine: Address) -> tuple[BuildRecord, ...]:
 
 def ask_buildkit(engine: Address, question: Callable[[Place], Awaitable[_Answer]]) -> _Answer:
     """Run `question` to its end. Raises what it raises, and EngineError."""
-    import asyncio
-
     from ez.build.buildkit.client import Place
+    from ez.build.running import run
 
     async def answer() -> _Answer:
         return await question(Place(engine, dialect(engine)[1]))
 
-    return asyncio.run(answer())
+    return run(answer())
 
 
 def dialect(engine: Address) -> tuple[str, bool]:

@@ -127,8 +127,8 @@ def _read(directory: Path, name: str) -> str | None:
         if not found.is_relative_to(directory.resolve()):
             raise _unusable(name, "a link that leads out of the repo")
         descriptor = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unusable(name, error.strerror or "cannot be opened") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError is what Python before 3.13 says of a link to itself
+        raise _unusable(name, getattr(error, "strerror", None) or "cannot be opened") from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _unusable(name, "not a file")

@@ -143,14 +143,13 @@ def _make(engine: Address, info: EngineInfo, export: Export, order: Order, sink:
 
 
 def _solve(engine: Address, info: EngineInfo, export: Export, order: Order, sink: Sink) -> Built:
-    import asyncio
-
     from ez.build.buildkit.builder import Builder
     from ez.build.buildkit.client import Place
     from ez.build.buildkit.failures import CacheExportError
+    from ez.build.running import run
 
     def attempt(order: Order) -> Built:
-        return asyncio.run(Builder(Place(engine, info.direct), export, order, sink).run())
+        return run(Builder(Place(engine, info.direct), export, order, sink).run())
 
     try:
         return attempt(order)
@@ -176,10 +175,9 @@ def push_image(engine: Address, name: str, docker_config: Path, sink: Sink = nul
 
     The engine gets the person's credentials for that registry, for this alone. Raises BuildError, EngineError.
     """
-    import asyncio
-
     from ez.build.buildkit import images
     from ez.build.buildkit.session.credentials import find_credentials
     from ez.build.llb.reference import registry_of
+    from ez.build.running import run
 
-    images.push(engine, name, asyncio.run(find_credentials(docker_config, registry_of(name))), sink)
+    images.push(engine, name, run(find_credentials(docker_config, registry_of(name))), sink)

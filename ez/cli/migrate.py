@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import unified_diff
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def run_migrate(
 
 def _diff(migration: Migration) -> Iterator[str]:
     for file in migration.files:
-        before, after = file.before.splitlines(keepends=True), file.after.splitlines(keepends=True)
+        before, after = (StringIO(text, newline="\n").readlines() for text in (file.before, file.after))
         for line in unified_diff(before, after, f"a/{file.path}", f"b/{file.path}"):
             yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 

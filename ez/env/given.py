@@ -21,7 +21,7 @@ _LARGEST = 1 << 20
 def given_by(request: Request, context: GoContext) -> Given:
     """Raises ConfigError for a personal file that cannot be read."""
     personal = None if for_others(request, context.settings) else personal_file(context.settings)
-    return Given(request.arguments, personal, fetcher(context, fresh=request.rebuild))
+    return Given(request.arguments, personal, fetcher(context, fresh=request.rebuild), finished=context.finished)
 
 
 def tell_personal(request: Request, context: GoContext) -> None:

@@ -71,8 +71,8 @@ class Includes:
 
     def _included(self, url: str, ref: str, commit: str) -> Included:
         parse_address(url)
-        if _HELPER.match(url):
-            raise UsageError(f"a transport that runs a program: `{shown(url)}`", "write it as `https://host/path`")
+        if _HELPER.match(url) or not url.isprintable():
+            raise UsageError(f"not the address of a Git repo: `{shown(url)}`", "write it as `https://host/path`")
         if ref:
             check_ref(ref)
         name = hashlib.sha256(canonical(url).encode()).hexdigest()[:24]

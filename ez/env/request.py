@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ez.config import Settings
 from ez.events import Sink
@@ -65,7 +65,8 @@ class BuildRequest(Request):
 class GoContext:
     """What the line works with. `ssh` gives the configuration that ez publishes; `connect` opens a computer; `confirm`
     asks the person and raises when refused; `config_file` is the OpenSSH configuration where it is not the default
-    one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be."""
+    one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be. `finished`
+    are the runs of build files so far, which one command needs once: `ez.build.frontends.Given`."""
 
     settings: Settings
     network: Network
@@ -76,3 +77,4 @@ class GoContext:
     connect: Callable[[Computer], Host]
     confirm: Callable[[str], None]
     detach: Callable[[Sequence[str]], None] | None = None
+    finished: dict[object, Any] = field(default_factory=dict)

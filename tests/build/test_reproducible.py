@@ -61,9 +61,10 @@ def test_times_alone_are_the_engines_doing(what: tuple[tuple[str, ...], ...], on
     assert Comparison("a", "b", (layer,)).only_times is only
 
 
-def test_only_a_persons_own_commands_are_told_a_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("access", [True, False])
+def test_only_a_persons_own_commands_are_told_a_moment(access: bool, tmp_path: Path) -> None:
     (tmp_path / "build.envd").write_text('def build():\n    install.apt_packages(name=["make"])\n    run(["date"])\n')
-    definition = normalised(load(tmp_path, "hello"), MOMENT)
+    definition = normalised(load(tmp_path, "hello", access=access), MOMENT)
     steps = [one for one in walk(definition.state) if isinstance(one, Run)]
     assert [one.note.label for one in steps if (EPOCH, str(MOMENT)) in one.env] == ["run date"]
     own = define(sh(BASE, "true", env=((EPOCH, "1"),)))

@@ -13,12 +13,12 @@ from scripts.lib.build_file import stubs
 
 OLD = """# syntax=v0
 def build():
-    # what it is for
+    # what it\u2028is for
     base(os="ubuntu20.04", language="python3.9")
 """
 NEW = """# syntax=v1
 def build():
-    # what it is for
+    # what it\u2028is for
     base(dev=True)
     install.conda()
     install.python("3.9")

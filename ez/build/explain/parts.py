@@ -47,7 +47,7 @@ _SECRET = re.compile(
     r"|(?:bearer|basic)\s++)"
     r"(?:\"[^\"]*\"?|'[^']*'?|[^\s\"']+)"
 )
-_OWN_PROGRAM = re.compile(r"ez-[a-z]+")
+_OWN_PROGRAM = re.compile(r"ez-[a-z-]+")
 
 
 class Hasher:

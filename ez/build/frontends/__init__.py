@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from ez.build.definition import SourceFile
 from ez.build.frontends.inputs import Inputs
@@ -37,12 +37,14 @@ class Described:
 class Given:
     """What a person gives to a build file beside the repo: `arguments` for its function, as typed; `personal`, a file
     of defaults that runs before it; `fetch`, which has the repos that it includes. `edit` changes the text of a file
-    before it runs, for a check that goes on after a mistake."""
+    before it runs, for a check that goes on after a mistake. `finished` remembers runs from one definition to the
+    next, where it is given."""
 
     arguments: tuple[tuple[str, str], ...] = ()
     personal: SourceFile | None = None
     fetch: FetchIncluded | None = None
-    edit: Callable[[str, str], str] = field(default=lambda file, text: text, repr=False)
+    edit: Callable[[str, str], str] | None = field(default=None, repr=False)
+    finished: dict[object, Any] | None = field(default=None, repr=False)
 
 
 NOTHING_GIVEN = Given()

@@ -6,6 +6,7 @@ The repo may be hostile: links and `..` that leave the directory, pipes, devices
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 from collections.abc import Collection, Iterable
@@ -63,7 +64,7 @@ class Inputs:
         if plain.is_absolute() or not _stays_below(plain):
             raise _wrong("a path outside the repo", path, position)
         whole = self._root / plain
-        parent = (whole.parent if plain.name not in ("", "..") else whole).resolve()
+        parent = _resolved(whole.parent if plain.name not in ("", "..") else whole, path, position)
         found = parent / plain.name if plain.name not in ("", "..") else parent
         if not found.is_relative_to(self._root) or not parent.is_relative_to(self._root):
             raise _wrong("a link that leads out of the repo", path, position)
@@ -75,7 +76,7 @@ class Inputs:
         Raises MissingInputError if it is not there, DefinitionError for anything that is no such file.
         """
         wanted = self.locate(path, position)
-        found = (self._root / wanted).resolve()
+        found = _resolved(self._root / wanted, path, position)
         if not found.is_relative_to(self._root):
             raise _wrong("a link that leads out of the repo", path, position)
         try:
@@ -109,7 +110,7 @@ class Inputs:
         if path is None or number is None or path not in self._read:
             return None
         try:
-            lines = self.read(path).decode("utf-8", "replace").splitlines()
+            lines = re.split(r"\r\n|\r|\n", self.read(path).decode("utf-8-sig", "replace"))
         except DefinitionError:
             return None
         return lines[number - 1] if 1 <= number <= len(lines) else None
@@ -201,6 +202,13 @@ class Inputs:
         with os.fdopen(open_below(self._root, entry.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as content:
             digest = contents.digest(entry.path, content)
         return ("program" if entry.status.st_mode & 0o111 else "file"), digest
+
+
+def _resolved(whole: Path, path: str, position: Position | None) -> Path:
+    try:
+        return whole.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError is what Python before 3.13 says
+        raise _wrong("a link that leads to itself", path, position) from error
 
 
 def _stays_below(path: PurePosixPath) -> bool:

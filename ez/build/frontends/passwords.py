@@ -10,6 +10,7 @@ from ez.build.graph import Position
 from ez.errors import DefinitionError
 
 OWN_INDEX = "leave it out and set your own index: ez config set network.pip_index URL"
+LENT = 'leave it out and lend it: `install.python_packages(..., secrets=["id=netrc,target=/root/.netrc"])`'
 
 _ADDRESS = re.compile(r"(?P<scheme>https?://)(?P<who>[^/\s?#]*)@(?P<host>[^/\s?#@]*)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{\w+\}", re.ASCII)

@@ -97,7 +97,8 @@ def read_project(inputs: Inputs, words: str, position: Position | None) -> Proje
             if not project.package:
                 hint = "add a table `[project]` to it"
                 raise DefinitionError(f"`{found[MANIFEST]}` describes no project", hint, file=found[MANIFEST])
-            return replace(project, lines=(_dependencies(manifest, extras), ())) if _is_static(manifest) else project
+            lines = (_dependencies(manifest, extras), _developers(manifest))
+            return replace(project, lines=lines) if _is_static(manifest) else project
         case _:
             needed = () if _has_paths(tool) else (found[MANIFEST], found[locked.value])
             return replace(project, needed=needed)
@@ -148,14 +149,30 @@ def _dependencies(manifest: Mapping[str, Any], extras: tuple[str, ...]) -> tuple
             else:
                 found[requirement] = None
         seen.add(extra)
-    for one in found:
-        if one.lstrip().startswith("-") or not one.isprintable():
-            raise DefinitionError(f"not a requirement: `{one!r}`", f"correct `{MANIFEST}`", file=MANIFEST)
+    return tuple(_tight(one) for one in found)
+
+
+def _developers(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The group `dev`, and the groups that it includes (https://peps.python.org/pep-0735)."""
+    found: dict[str, None] = {}
+    groups = {_normal(name): entries for name, entries in _table(manifest, "dependency-groups").items()}
+    waiting, seen = ["dev"], set()
+    while waiting:
+        name = waiting.pop(0)
+        entries = groups.get(name) if name not in seen else ()
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict):
+                waiting.append(_normal(str(entry.get("include-group"))))
+            else:
+                found[str(entry)] = None
+        seen.add(name)
     return tuple(_tight(one) for one in found)
 
 
 def _tight(requirement: str) -> str:
-    """Without spaces that say nothing, as everybody reads it."""
+    """Without spaces that say nothing, as everybody reads it. Raises DefinitionError for what is none."""
+    if requirement.lstrip().startswith("-") or not requirement.isprintable():
+        raise DefinitionError(f"not a requirement: `{requirement!r}`", f"correct `{MANIFEST}`", file=MANIFEST)
     what, semicolon, marker = requirement.partition(";")
     what = " @ ".join(part.strip() for part in what.split("@", 1)) if "@" in what else "".join(what.split())
     return f"{what}; {' '.join(marker.split())}" if semicolon else what
@@ -251,7 +268,8 @@ def _line(name: str, entry: Any, path: str) -> str:
     hashes = "".join(f" --hash={one}" for one in _texts(entry.get("hashes")))
     text = f"{name}{extras}{entry.get('version') or ''}{marker}{hashes}"
     if isinstance(entry.get("git"), str):
-        text = f"{name}{extras} @ git+{entry['git']}@{entry.get('ref') or 'HEAD'}{marker}"
+        below = f"#subdirectory={entry['subdirectory']}" if entry.get("subdirectory") else ""
+        text = f"{name}{extras} @ git+{entry['git']}@{entry.get('ref') or 'HEAD'}{below}{marker}"
     elif isinstance(entry.get("path"), str):
         text = f"{'-e ' if entry.get('editable') else ''}{entry['path']}{extras}"
     elif isinstance(entry.get("file"), str):

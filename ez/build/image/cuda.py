@@ -40,6 +40,9 @@ PATCHES = {
 }
 """The patch versions of a release that have been published, the newest last. What is newer than all is believed."""
 
+WITHOUT_CUDNN = ("12.2.0", "12.3.0", "12.3.1", "12.4.0", "12.5.0")
+"""Versions whose images have no cuDNN."""
+
 FLAVOURS = ("base", "runtime", "devel")
 
 _NEWEST_FIRST = ("26.04", "24.04", "22.04", "20.04")
@@ -58,7 +61,20 @@ _VERSION = re.compile(r"(\d{2})\.(\d{1,2})(?:\.\d{1,2})?")
 
 def check_version(version: str, cudnn: str = "") -> str:
     """The whole version that `version` (`12.4` or `12.4.1`) means. Raises DefinitionError for one that is not published
-    or has another cuDNN than `cudnn`, a major version, if that is asked for."""
+    with cuDNN, or has another than `cudnn`, a major version, if that is asked for."""
+    whole = _whole(version)
+    if whole in WITHOUT_CUDNN:
+        release = whole.rpartition(".")[0]
+        hint = f"write it as `{release}.{PATCHES[release][-1]}`"
+        raise DefinitionError(f"NVIDIA publishes no image of CUDA {whole} with cuDNN", hint)
+    major = _cudnn_major(_number(whole))
+    if cudnn and cudnn.partition(".")[0] != major:
+        hint = f'leave out `cudnn`, or write `cudnn="{major}"`'
+        raise DefinitionError(f"NVIDIA's image of CUDA {whole} has cuDNN {major}, not {cudnn}", hint)
+    return whole
+
+
+def _whole(version: str) -> str:
     matched = _VERSION.fullmatch(version)
     if matched is None:
         raise DefinitionError(f"not a version of CUDA: `{version}`", "write it as `12.4` or `12.4.1`")
@@ -70,16 +86,12 @@ def check_version(version: str, cudnn: str = "") -> str:
         raise DefinitionError(f"which patch version of CUDA {version}?", f"name it: `{version}.0`, for example")
     if not newer and whole.rpartition(".")[2] not in patches:
         raise DefinitionError(f"NVIDIA publishes no image of CUDA {version}", f"the nearest are {_nearest(release)}")
-    major = _cudnn_major(_number(release))
-    if cudnn and cudnn.partition(".")[0] != major:
-        hint = f'leave out `cudnn`, or write `cudnn="{major}"`'
-        raise DefinitionError(f"NVIDIA's image of CUDA {whole} has cuDNN {major}, not {cudnn}", hint)
     return whole
 
 
 def cuda_image(base: ImageSource | None, version: str, cudnn: bool, flavour: str) -> str:
     """The image of CUDA `version` that stands for `base`. Raises DefinitionError."""
-    whole = check_version(version)
+    whole = check_version(version) if cudnn else _whole(version)
     number = _number(whole)
     if flavour not in FLAVOURS or (flavour == "base" and cudnn):
         message = f"NVIDIA publishes no `{flavour}` image{' with cuDNN' if cudnn else ''}"
@@ -93,13 +105,13 @@ def cuda_image(base: ImageSource | None, version: str, cudnn: bool, flavour: str
     return _named(whole, number, cudnn, flavour, release)
 
 
-def newest_image(version: str, cudnn: bool, flavour: str) -> str:
-    """As `cuda_image`, for whoever has named no base image: of Ubuntu 22.04, or the nearest that there is."""
+def newest_image(version: str, flavour: str) -> str:
+    """As `cuda_image` with cuDNN, for whoever has named no base image: of Ubuntu 22.04, or the nearest there is."""
     whole = check_version(version)
     number = _number(whole)
     fitting = [name for name in _NEWEST_FIRST if _RELEASES[name][0] <= number <= _RELEASES[name][1]]
     release = "22.04" if "22.04" in fitting else fitting[0]
-    return _named(whole, number, cudnn, flavour, release)
+    return _named(whole, number, True, flavour, release)
 
 
 def _named(whole: str, number: tuple[int, int], cudnn: bool, flavour: str, release: str) -> str:

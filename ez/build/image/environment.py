@@ -7,7 +7,7 @@ share it; `layers.programs` last, so that a changed service runs no step again).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ez.build.graph import ImageConfig
@@ -27,16 +27,19 @@ def variables(workdir: str, shell: str) -> dict[str, str]:
 
 
 def services(
-    init: Iterable[str], daemons: Iterable[Iterable[str]], more: Iterable[tuple[str, str]] = ()
+    init: Iterable[str],
+    daemons: Iterable[Iterable[str]],
+    more: Iterable[tuple[str, str]] = (),
+    *,
+    join: Callable[[Iterable[str]], str] = shlex.join,
 ) -> dict[str, str]:
     """Programs by envd's names for them: shell scripts that run at each start, and commands to keep running.
 
-    `more` are programs of ez's own to keep running, by names that do not begin with `init_`.
+    `more` are programs of ez's own to keep running, by names that do not begin with `init_`. `join` makes a line of
+    shell of a command.
     """
     scripts = {f"init_{number}": f"#!/bin/bash\n{script}\n" for number, script in enumerate(init)}
-    commands = {
-        f"daemon_{number}": f"#!/bin/sh\nexec {shlex.join(command)}\n" for number, command in enumerate(daemons)
-    }
+    commands = {f"daemon_{number}": f"#!/bin/sh\nexec {join(command)}\n" for number, command in enumerate(daemons)}
     return scripts | commands | dict(more)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -83,7 +84,7 @@ def step(run: Run, output_of: OutputOf, *, base: Base, salt: str, platform: Plat
 
 def step_env(run: Run, base_env: Env, around: Surroundings) -> dict[str, str]:
     """The step's variables: the base image's, then what the surroundings add, then its own on top."""
-    env = with_path(merge_env(merge_env(around.env, base_env), run.env), run.path)
+    env = dict(_variables(around.env, base_env, run.env, run.path))
     for mount in run.mounts:
         if isinstance(mount, SshMount):
             env["SSH_AUTH_SOCK"] = mount.target
@@ -93,6 +94,12 @@ def step_env(run: Run, base_env: Env, around: Surroundings) -> dict[str, str]:
 def cache_id(mount: CacheMount, platform: Platform) -> str:
     """How an engine knows a cache: no two architectures ever share one."""
     return f"{mount.id}-{platform.os}-{platform.architecture}{platform.variant}"
+
+
+@lru_cache(maxsize=64)
+def _variables(around: Env, base: Env, own: Env, path: tuple[str, ...]) -> dict[str, str]:
+    """Most steps of a definition have the same ones."""
+    return with_path(merge_env(merge_env(around, base), own), path)
 
 
 def merge_env(below: Iterable[tuple[str, str]], above: Iterable[tuple[str, str]]) -> Env:

@@ -262,6 +262,7 @@ def _asked(
     from ez.build.buildkit.gateway import Gateway
     from ez.build.buildkit.session.auth import Auth
     from ez.build.engine import dialect
+    from ez.build.running import run
 
     async def digest(gateway: Gateway, reference: str, image: ImageSource) -> str:
         try:
@@ -279,7 +280,7 @@ def _asked(
         return str(worker.platform), dict(zip(images, found, strict=True))
 
     place = Place(engine, dialect(engine)[1])
-    return asyncio.run(inquire(place, ask, (Auth(docker_config, frozenset(map(registry_of, images))),)))
+    return run(inquire(place, ask, (Auth(docker_config, frozenset(map(registry_of, images))),)))
 
 
 def _left(state: State, lock: Lock, inputs: Inputs) -> Iterable[str]:

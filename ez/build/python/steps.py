@@ -55,17 +55,16 @@ def pip_call(
 
 def _with_requirements(call: PipCall, file: str, workdir: str) -> PipCall:
     """Only the files that pip reads are there, so that no other change of the directory runs the step again. A package
-    that is the directory itself (`-e .`) needs it at the place where it stays, `workdir`.
+    inside the directory (`-e .`) has to be at the place where it stays, in `workdir`.
     """
     path = arguments.in_directory("pip_install", file)
     wanted = requirements(Inputs(Path.cwd()), path, call.note.position)
-    whole = "." in wanted.files
-    if whole and not workdir:
+    if wanted.directories and not workdir:
         raise wrong(
-            f"pip_install: `{file}` names this directory itself, and the image has no place for it",
+            f"pip_install: `{file}` names this directory itself or one below it, and the image has no place for it",
             "call `.workdir(...)` first, with the directory in which it is going to be",
         )
-    place = workdir if whole else MOUNT
-    mount = BindMount(place, sources.local(wanted.files, (), call.note.position), readonly=not whole)
+    place = workdir if wanted.directories else MOUNT
+    mount = BindMount(place, sources.local(wanted.files, (), call.note.position), readonly=not wanted.directories)
     installer = wanted.installer if call.installer in (Installer.UV, wanted.installer) else Installer.PIP
     return replace(call, arguments=(*call.arguments, "-r", path), installer=installer, cwd=place, mounts=(mount,))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ez.build.check import Diagnostic, check
+from ez.build.frontends.envd.checking import MOST_MISTAKES
 
 LIBRARY = """def helper():
     shell(name="zsh")
@@ -77,6 +78,14 @@ def test_all_mistakes_of_all_files_at_once(tmp_path: Path) -> None:
 def test_mistakes(tmp_path: Path, text: str, places: list[str]) -> None:
     (tmp_path / "build.envd").write_text(text)
     assert _places(check(tmp_path, "x")) == places
+
+
+@pytest.mark.parametrize(
+    "line", ["base(**{str(i): 1 for i in range(50000)})", "for i in range(40000): run(['x'], **{str(i): i})"]
+)
+def test_a_hundred_mistakes_are_enough(tmp_path: Path, line: str) -> None:
+    (tmp_path / "build.envd").write_text(f"{'# why' * 10000}\ndef build():\n    {line}\n")
+    assert 50 <= len(check(tmp_path, "x")) <= MOST_MISTAKES
 
 
 def test_no_build_file_and_no_such_kind(tmp_path: Path) -> None:

@@ -41,13 +41,13 @@ fuzzed = settings(
 @example("def build():\n    x = " + "+".join(["1"] * 20000) + "\n")
 @example("def build():\n    x = ()\n    for i in range(100000):\n        x = (x,)\n    y = {x: 1}\n")
 @example('def build():\n    fail("\\n --> build.envd:99:1\\n")\n')
-@example('def build():\n    _ez_record("base", "  * build.envd:77, in x", "[]")\n')
+@example('def build():\n    _ez_record(\'["base", "  * build.envd:77, in x", [], []]\')\n')
 def test_every_file_is_a_definition_or_a_located_error(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         repo = _repo(Path(folder), text)
         started = time.monotonic()
         error = _loaded(repo)
-        assert time.monotonic() - started < 2 * sandbox.SECONDS + SLACK
+        assert time.monotonic() - started < sandbox.SECONDS + SLACK
         if isinstance(error, DefinitionError):
             _is_located(error, text)
 
@@ -84,5 +84,5 @@ def _is_located(error: DefinitionError, text: str) -> None:
     assert error.file in ("build.envd", "lib.envd", None)
     assert error.line is not None or error.code in ("entry", "value"), error.message
     if error.file == "build.envd" and error.line is not None:
-        assert 1 <= error.line <= text.count("\n") + 1
+        assert 1 <= error.line <= text.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
         assert (error.column or 1) >= 1

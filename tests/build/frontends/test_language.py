@@ -43,7 +43,7 @@ def test_arguments_have_the_types_of_the_defaults(tmp_path: Path) -> None:
     every = arguments("version=é\"'", "gpu=yes", "workers=7", "packages=vim,make", "name=1", "extra=$(x)")
     assert said(tmp_path, PARAMETERS, every) == 'é"\'|True|7|["vim", "make"]|1|$(x)'
     assert said(tmp_path, PARAMETERS, arguments("version=", 'packages=["a,b"]')) == '|False|-2|["a,b"]|xy|'
-    assert said(tmp_path, "def build(**more):\n    run([more['a']])\n", arguments("a=1")) == "1"
+    assert said(tmp_path, "def build(**more):\n    run([more['for']])\n", arguments("for=1")) == "1"
 
 
 def test_arguments_are_part_of_the_digest(tmp_path: Path) -> None:
@@ -86,6 +86,25 @@ def test_a_persons_defaults_take_no_part_in_a_locked_repo(tmp_path: Path) -> Non
     assert loaded(tmp_path, text, mine).digest == loaded(tmp_path, text).digest
 
 
+def test_a_persons_defaults_cannot_be_read_by_a_repo(tmp_path: Path) -> None:
+    mine = Given(personal=SourceFile("~/.config/ez/config.envd", b'name = "secret"\n'))
+    text = 'load("~/.config/ez/config.envd", "name")\n\ndef build():\n    run([name])\n'
+    with pytest.raises(DefinitionError, match="not a file of the repo") as caught:
+        loaded(tmp_path, text, mine)
+    assert caught.value.line == 1
+
+
+def test_a_file_that_is_alone_runs_once_where_that_is_remembered(tmp_path: Path) -> None:
+    given = Given(finished={})
+    assert given.finished is not None
+    text = "def build():\n    shell('zsh')\n"
+    digests = [loaded(tmp_path, one, given).digest for one in (text, text, text + "    shell('fish')\n")]
+    assert (len(given.finished), digests[0] == digests[1], digests[1] == digests[2]) == (2, True, False)
+    (tmp_path / "lib.envd").write_text("a = 1\n")
+    loaded(tmp_path, f'load("lib.envd", "a")\n\n{text}', given)
+    assert len(given.finished) == 2
+
+
 def test_mistakes_in_a_persons_defaults_are_told_as_theirs(tmp_path: Path) -> None:
     for text in (b'shell("csh")\n', b'x = 1\nload("lib.envd", "a")\n', b"import x\n"):
         with pytest.raises(DefinitionError) as caught:
@@ -125,7 +144,7 @@ def test_functions_of_functions_and_recursion(tmp_path: Path) -> None:
     assert said(tmp_path, text) == '50[1, "a"]'
 
 
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("indent", ["    ", "\t", "        "])
 def test_tabs_and_ends_of_lines_of_other_systems(tmp_path: Path, indent: str, ends: str) -> None:
     lines = ["def build():", f"{indent}for one in ['a']:", f"{indent}{indent}run([one + '\t.'])\t# why", ""]
@@ -156,14 +175,21 @@ def test_load_is_relative_to_the_loading_file_and_for_it_alone(tmp_path: Path) -
         ("x = 'x' * 1000000\n    y = x.replace('x', x)", 3, "too much memory"),
         ("x = ()\n    for i in range(400000):\n        x = (x,)\n    y = {x: 1}", 5, "nests too deeply"),
         ("run(['x' * 40000000])", 2, "says more than"),
+        ("run(['x'] * 3000000)", 2, "too much memory"),
         ("x = " + "[" * 9000 + "]" * 9000, 1, "nests too deeply"),
     ],
-    ids=["text", "list", "replace", "hash", "output", "parser"],
+    ids=["text", "list", "replace", "hash", "output", "values", "parser"],
 )
 def test_bounds(tmp_path: Path, body: str, line: int, what: str) -> None:
     with pytest.raises(DefinitionError, match=what) as caught:
         loaded(tmp_path, f"def build():\n    {body}\n")
     assert (caught.value.file, caught.value.line, caught.value.code) == ("build.envd", line, "limit")
+
+
+def test_what_is_said_of_a_file_is_short(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="unexpected keyword argument") as caught:
+        loaded(tmp_path, "def build():\n    base(**{'k' * 1000000: 1})\n")
+    assert len(caught.value.message) == 2000
 
 
 def test_what_no_loop_check_stops_ends_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,15 +199,29 @@ def test_what_no_loop_check_stops_ends_with_its_process(tmp_path: Path, monkeypa
     assert caught.value.line == 1
 
 
-def test_names_behind_the_builtins_give_a_file_nothing(tmp_path: Path) -> None:
-    for call in (
-        '_ez_record("gone", "", "[[],[]]")',
-        '_ez_record("run", "", "[[[")',
-        "_ez_print(1, 2)",
-        "_ez_include()",
-    ):
-        with pytest.raises(DefinitionError):
-            loaded(tmp_path, f"def build():\n    {call}\n")
+@pytest.mark.parametrize(
+    "call",
+    [
+        """_ez_record('["gone", "", [], []]')""",
+        """_ez_record('["run", "", [["list", "abc"]], []]')""",
+        """_ez_record('["run", "", [["list", [["string", 7]]]], []]')""",
+        """_ez_record('["base", "", [["string", 5]], []]')""",
+        """_ez_record('[["run"], "", [], []]')""",
+        """_ez_record('["run", 5, [], []]')""",
+        "_ez_record('[' * 100000)",
+        "_ez_record()",
+        "_ez_record(None)",
+        "_ez_record([1])",
+        "_ez_include('')",
+        "_ez_at(99)\n    _ez_at('x')\n    _ez_at('9' * 5000)\n    fail()",
+        "x = []\n    x.append(x)\n    run(x)",
+        "run([[[[['x']]]]])",
+    ],
+)
+def test_names_behind_the_builtins_give_a_file_nothing(tmp_path: Path, call: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        loaded(tmp_path, f"def build():\n    {call}\n")
+    assert caught.value.file == "build.envd"
 
 
 def test_includes_of_includes_run_once_and_in_order(tmp_path: Path) -> None:

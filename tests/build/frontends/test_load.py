@@ -104,6 +104,16 @@ def test_links_out_of_the_repo_are_not_read(repo: Path, path: str, target: str) 
         load(repo, "x")
 
 
+@pytest.mark.parametrize("path", ["build.envd", "requirements.txt", "data", ".dockerignore", "ez.lock"])
+def test_links_to_themselves_are_told(repo: Path, path: str) -> None:
+    (repo / "build.envd").write_text(BUILD.replace('"data"', '"data/link"'))
+    if (repo / path).exists():
+        (repo / path).rename(repo / "other")
+    (repo / path).symlink_to(path)
+    with pytest.raises(DefinitionError, match=r"leads to itself|cannot be read"):
+        load(repo, "x")
+
+
 @pytest.mark.parametrize("copied", ["out/passwd", "data/../out/passwd", "../repo/data", "a\\nb"])
 def test_copies_stay_in_the_repo(repo: Path, copied: str) -> None:
     (repo / "out").symlink_to("/etc")

@@ -105,3 +105,12 @@ def test_any_file_describes_the_same(
     migration = migrate(repo, "x", "build.envd")
     assert migration.left == ()
     assert migration.files[0].after.count("#") == migration.files[0].before.count("#")
+
+
+def test_a_mark_at_the_start_is_left_out(tmp_path: Path) -> None:
+    """Some editors begin files with one."""
+    text = "\ufeff# syntax=v0\ndef build():\n    base(language='r')\n"
+    (tmp_path / "build.envd").write_text(text)
+    (file,) = migrate(tmp_path, "x", "build.envd").files
+    assert file.before == text
+    assert file.after == "# syntax=v1\ndef build():\n    base(dev=True)\n    install.r_lang()\n"

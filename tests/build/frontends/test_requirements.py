@@ -79,3 +79,15 @@ def test_lines_of_a_file(text: str, tmp_path: Path) -> None:
     for name, content in {"requirements.txt": text, "constraints.txt": "numpy<2\n", "more.txt": "scipy\n"}.items():
         (tmp_path / name).write_text(content)
     assert requirements(Inputs(tmp_path), "requirements.txt", None).installer is LINES[text]
+
+
+def test_files_that_a_file_names_are_found_as_pip_finds_them(tmp_path: Path) -> None:
+    """Written on Windows, too. Archives are beside the file that names their directory, or else in the repo."""
+    (tmp_path / "requirements.txt").write_text("-e 'lib'\n-r sub/more.txt\n-f elsewhere\n", "utf-16")
+    for name in ("lib", "sub/wheels", "wheels"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "sub" / "more.txt").write_text("--find-links=wheels\n-f sub/wheels\n")
+    found = requirements(Inputs(tmp_path), "requirements.txt", None)
+    assert found.files == ("lib", "requirements.txt", "sub/more.txt", "sub/wheels")
+    assert found.directories
+    assert not requirements(Inputs(tmp_path), "sub/more.txt", None).directories

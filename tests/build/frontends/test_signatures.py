@@ -30,10 +30,3 @@ def test_signature(version: str, line: str) -> None:
 
 def _all_may_be_left_out(builtin: Builtin, after: int) -> bool:
     return all(parameter.default is not None for parameter in builtin.parameters[after:])
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_no_later(version: str) -> None:
-    """No builtin is only a promise."""
-    promised = [name for name, builtin in vocabulary(version).items() if "later" in builtin.action.__qualname__]
-    assert promised == []

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from ez.build.image.tools.table import Archive, Download
@@ -63,7 +64,10 @@ def stand_in(download: Download) -> Download:
 def published(download: Download, programs: Mapping[str, str], *, packed: bool = True) -> dict[str, bytes]:
     """The files of `download`, in its own version and a stand-in's. `programs` are by path below the top directory;
     not `packed`, the archive is the one program itself."""
-    content = _archive(programs) if packed else next(iter(programs.values())).encode()
+    return published_file(download, _archive(programs) if packed else next(iter(programs.values())).encode())
+
+
+def published_file(download: Download, content: bytes) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for one in (download, stand_in(download)):
         paths = one.arguments()[2:6:2]
@@ -74,11 +78,29 @@ def published(download: Download, programs: Mapping[str, str], *, packed: bool =
     return files
 
 
-def _archive(programs: Mapping[str, str]) -> bytes:
+def debian_package(name: str, depends: str, programs: Mapping[str, str]) -> bytes:
+    """A package for every architecture (https://manpages.debian.org/deb.5), with `programs` by their paths."""
+    control = (
+        f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDepends: {depends}\nDescription: none\n"
+    )
+    members = {
+        "debian-binary": b"2.0\n",
+        "control.tar.gz": _archive({"control": control}, "."),
+        "data.tar.gz": _archive(programs, "."),
+    }
+    heads = ((f"{name:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n", data) for name, data in members.items())
+    return b"!<arch>\n" + b"".join(head.encode() + data + b"\n" * (len(data) % 2) for head, data in heads)
+
+
+def _archive(programs: Mapping[str, str], top: str = "top") -> bytes:
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w:gz") as archive:
         for path, text in programs.items():
-            entry = tarfile.TarInfo(f"top/{path}")
+            for parent in reversed(PurePosixPath(path).parents):
+                directory = tarfile.TarInfo(f"{top}/{parent}")
+                directory.type, directory.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(directory)
+            entry = tarfile.TarInfo(f"{top}/{path}")
             entry.size, entry.mode = len(text.encode()), 0o755
             archive.addfile(entry, io.BytesIO(text.encode()))
     return whole.getvalue()

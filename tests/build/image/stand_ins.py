@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ez.build.image.tools.table import DOWNLOADS
-from tests.build.image.mirror import Files, open_vsx, published
+from tests.build.image.mirror import Files, debian_package, open_vsx, published, published_file
 
 _SAY = "#!/bin/sh\necho '{}'\n"
 
@@ -52,6 +52,11 @@ for name in rustc cargo; do
 done
 """
 
+_RSTUDIO = """#!/bin/sh
+echo "as $(id -un) for $USER: $*"
+exec sleep infinity
+"""
+
 MIRRORS: dict[str, Files] = {
     "go": published(DOWNLOADS["go"], {"bin/go": _SAY.format("go version go1.25.3 (stand-in)")}),
     "nodejs": published(
@@ -63,5 +68,9 @@ MIRRORS: dict[str, Files] = {
     "pixi": published(DOWNLOADS["pixi"], {"pixi": _SAY.format("pixi 0.62.2 (stand-in)")}),
     "micromamba": published(DOWNLOADS["micromamba"], {"micromamba": _MICROMAMBA}, packed=False),
     "codex": published(DOWNLOADS["codex"], {"codex": _SAY.format("codex-cli 0.98.0 (stand-in)")}),
+    "rstudio": published_file(
+        DOWNLOADS["rstudio"],
+        debian_package("rstudio-server", "psmisc", {"usr/lib/rstudio-server/bin/rserver": _RSTUDIO}),
+    ),
     "open_vsx": open_vsx(("redhat", "vscode-yaml", "1.15.0"), ("charliermarsh", "ruff", "2025.1.0")),
 }

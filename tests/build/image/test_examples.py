@@ -26,7 +26,7 @@ from tests.testbed.shell import wait_until
 pytestmark = pytest.mark.engine
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "examples.toml").read_text())
-ELSEWHERE = {"python-api"}
+ELSEWHERE = {"hello", "python-api"}
 """Examples that have tests of their own."""
 
 

@@ -35,7 +35,10 @@ class _Index(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/html" if "/simple/" in self.path else "application/octet-stream")
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
-        self.wfile.write(content or b"")
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
+    do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
         pass

@@ -18,6 +18,7 @@ def build():
     install.python_packages(project="server[test]")
     install.python_packages(project="tool")
     install.python_packages(project="web")
+    install.python_packages(project="jobs")
 """
 
 _SIX = "4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274"
@@ -131,8 +132,59 @@ content-hash = "a75eb40379ad8af70465c30a2b54f66b9c2a0c3bca1ea07ba47bd22f46fb8182
     "web/Pipfile.lock": f"""
 {{"default": {{"markupsafe": {{"version": "==3.0.2"}}, "six": {{"hashes": ["sha256:{_SIX}"], "version": "==1.17.0"}}}}}}
 """,
+    "helper/helper.py": '"""A package beside the others."""\n__version__ = "1.0"\nHERE = __file__\n',
+    "helper/pyproject.toml": """
+[project]
+name = "helper"
+dynamic = ["version", "description"]
+
+[build-system]
+requires = ["flit_core"]
+build-backend = "flit_core.buildapi"
+""",
+    "jobs/pyproject.toml": """
+[project]
+name = "jobs"
+version = "1.0"
+dependencies = ["helper", "six"]
+
+[tool.uv]
+package = false
+
+[tool.uv.sources]
+helper = { path = "../helper", editable = true }
+""",
+    "jobs/uv.lock": f"""
+version = 1
+revision = 3
+requires-python = ">=3.9"
+
+[[package]]
+name = "helper"
+source = {{ editable = "../helper" }}
+
+[[package]]
+name = "jobs"
+version = "1.0"
+source = {{ virtual = "." }}
+dependencies = [
+    {{ name = "helper" }},
+    {{ name = "six" }},
+]
+
+[[package]]
+name = "six"
+version = "1.17.0"
+source = {{ registry = "https://index.invalid/simple" }}
+wheels = [
+    {{ url = "https://files.invalid/six-1.17.0-py2.py3-none-any.whl", hash = "sha256:{_SIX}" }},
+]
+""",
 }
-LOOK = "from importlib import metadata as m; import server; print(server.HERE, *(m.version(n) for n in {names}))"
+LOOK = (
+    "from importlib import metadata as m; import helper, server;"
+    " print(helper.HERE, server.HERE, *(m.version(n) for n in {names}))"
+)
 
 
 @pytest.fixture
@@ -152,13 +204,16 @@ def test_locks_are_obeyed_and_the_code_is_that_of_the_repo(
     program = LOOK.format(names=["server", "six", "iniconfig", "markupsafe"])
     (container.work / "look.py").write_text(program)
     assert container.says("python hello/look.py").split() == [
+        "/home/envd/hello/helper/helper.py",
         "/home/envd/hello/server/src/server/__init__.py",
         *("1.0", "1.17.0", "2.0.0", "3.0.2"),
     ]
 
 
 def test_only_what_the_project_is_made_of_counts(repo: Path) -> None:
-    """A change of its code builds nothing anew; a new module, or another lock, does."""
+    """A change of its code builds nothing anew; a new module, or another lock, does. Packages by their path are all of
+    the repo."""
+    (repo / "build.envd").write_text(BUILD.rpartition("    install")[0])
     digests = [load(repo, "hello").digest]
     (repo / "server" / "src" / "server" / "more.py").write_text("1")
     (repo / "server" / "data.bin").write_text("1")

@@ -136,7 +136,9 @@ def test_a_lock_pins(tmp_path: Path, library: Tree, server: GitHttpServer) -> No
     assert (caught.value.line, caught.value.hint) == (2, "bring it up to date with `ez lock`")
 
 
-@pytest.mark.parametrize("url", ["file:///etc", "/etc", "ext::sh -c true", "https://me:word@example.org/x", "-x"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "/etc", "ext::sh -c true", "https://me:word@example.org/x", "-x", "https://a/\n"]
+)
 def test_addresses_that_are_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError):
         _includes(tmp_path)(url, "", "")

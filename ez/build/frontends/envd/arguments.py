@@ -33,8 +33,8 @@ def call_text(
         message = f"function {function} missing {count} ({', '.join(missing)})"
         hint = f"give it a default, or build with `{flags}`"
         raise DefinitionError(message, hint, file=file, line=line, column=1, code="entry")
-    call = ", ".join(f"{name} = {value}" for name, value in written.items())
-    return f'load("", _ez_function = "{function}")\n\ndef _ez_run():\n    _ez_function({call})\n\n_ez_run()\n'
+    call = ", ".join(f"{_text(name)}: {value}" for name, value in written.items())
+    return f'load("", _ez_function = "{function}")\n\ndef _ez_run():\n    _ez_function(**{{{call}}})\n\n_ez_run()\n'
 
 
 def _written(function: str, kinds: dict[str, str], given: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -43,8 +43,6 @@ def _written(function: str, kinds: dict[str, str], given: Sequence[tuple[str, st
     for name, value in given:
         if name not in names and _ALL not in kinds.values():
             raise ValueError(f"function {function} has no parameter `{name}`{did_you_mean(name, names)}")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError(f"not a name of a parameter: `{name}`")
         yield name, _literal(name, kinds.get(name, ""), value)
 
 

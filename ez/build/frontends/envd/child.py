@@ -2,17 +2,19 @@
 
 Starlark cannot be stopped in every loop and needs stack and memory without bounds, so ez sets bounds to a process
 (`ez.build.frontends.envd.sandbox`). It asks for each file and tells each call; what they mean is the business of
-`ez.build.frontends.envd.interpreter`. It has to start fast, so it imports only what Python has at its start.
+`ez.build.frontends.envd.interpreter`. It has to start fast, so it imports hardly more than Python has at its start.
 """
 
 from __future__ import annotations
 
+import sys
 import time
+from _json import encode_basestring, scanstring
 from io import BufferedReader, BufferedWriter, FileIO
 
 import starlark
 
-from ez.build.frontends.envd.frames import INCLUDED, PRELUDE, RUNNER, packed, parted, sizes
+from ez.build.frontends.envd.frames import INCLUDED, MEMORY, PRELUDE, RUNNER, packed, parted, sizes
 from ez.build.frontends.envd.glance import defines_once, takes_nothing
 
 TYPE_CHECKING = False
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 _ASKED = BufferedReader(FileIO(0, closefd=False))
 _TOLD = BufferedWriter(FileIO(1, "wb", closefd=False))
-_OUT_OF_MEMORY = "out of memory"
+_DIGITS = 10
 
 
 class StoppedError(Exception):
@@ -31,6 +33,7 @@ class StoppedError(Exception):
 def main(memory: int, seconds: float, deepest: int) -> None:
     """Do what stdin says. `memory` in bytes, `seconds` for everything together."""
     _bound(memory, seconds)
+    _without_json()
     prelude = _receive()[0]
     evaluator = _Evaluator(prelude, time.monotonic() + seconds, deepest)
     try:
@@ -40,7 +43,7 @@ def main(memory: int, seconds: float, deepest: int) -> None:
         pass
     except BaseException as error:
         # A panic of Starlark is no Exception; one that is told is no worse than an error.
-        _send("broken", _OUT_OF_MEMORY if _OUT_OF_MEMORY in str(error) else type(error).__name__)
+        _send("broken", *([MEMORY] if isinstance(error, MemoryError) or "out of memory" in str(error) else []))
 
 
 def _bound(memory: int, seconds: float) -> None:
@@ -59,6 +62,25 @@ def _bound(memory: int, seconds: float) -> None:
             resource.setrlimit(kind, (most, hard if kind == resource.RLIMIT_CPU else most))
         except (OSError, ValueError):  # macOS has some of them in name only
             continue
+
+
+def _without_json() -> None:
+    """starlark-pyo3 turns what goes between Starlark and Python into JSON, by what it finds as `json`. Python's own
+    takes 8 ms to load, and reads values that nest until the stack ends."""
+    module = type(sys)("json")
+    module.loads, module.dumps = _from_starlark, _to_starlark  # type: ignore[attr-defined]
+    sys.modules["json"] = module
+
+
+def _from_starlark(text: str) -> str | int | None:
+    """A text, or the number of a line; nothing else is told to Python."""
+    if text.startswith('"'):
+        return scanstring(text, 1)[0]
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else None
+
+
+def _to_starlark(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
 
 
 class _Evaluator:
@@ -135,7 +157,7 @@ class _Evaluator:
         loader = starlark.FileLoader(lambda wanted: self._load(file, wanted))
         starlark.eval_with(self._options, module, parsed, self._globals, file_loader=loader)
         self._modules[file] = module.freeze()
-        _send("done", file)
+        _tell("done", file)
         return self._modules[file]
 
     def _refuse_second(self, file: str, text: str) -> None:
@@ -212,8 +234,8 @@ class _Evaluator:
         starlark.eval(module, parsed, self._globals, loader)
         return module.freeze()
 
-    def _record(self, name: str, stack: str, values: str) -> None:
-        self._put("call", name, stack, values)
+    def _record(self, call: str) -> None:
+        self._put("call", call)
 
     def _print(self, stack: str, text: str) -> None:
         self._put("print", stack, text)
@@ -224,13 +246,13 @@ class _Evaluator:
             self._last = (file, line)
             _send("at", file, str(line))
 
-    def _ask_to_include(self, stack: str, values: str) -> str:
+    def _ask_to_include(self, call: str) -> str:
         """The key of what `include` means; the calls that its files made are told now, once."""
-        match _ask("include", stack, values):
+        match _ask("include", call):
             case ["known", key]:
                 calls, self._included[key] = self._included.get(key, []), []
-                for call in calls:
-                    self._put(*call)
+                for told in calls:
+                    self._put(*told)
                 return key
             case _:
                 self._failed = True

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from urllib.parse import urlsplit
 
 from ez.build.frontends import Described
 from ez.build.frontends.envd import extensions, files, packages, toolchains
@@ -22,8 +21,9 @@ from ez.build.image.branches import join
 from ez.build.image.environment import LOCALE, STRICT, USER_PATH
 from ez.build.image.layers import HOME, USER, USER_ID, Surroundings
 from ez.build.image.python import VENV_PATH, Installer, PipCall
-from ez.build.image.shell import command
+from ez.build.image.shell import text
 from ez.build.image.tools.steps import CONDA_ENV, CONDA_PATH, TOOLS
+from ez.build.llb.reference import normalise
 from ez.errors import DefinitionError
 from ez.models import Port, Runtime
 
@@ -116,6 +116,15 @@ def _check(record: Record, name: str) -> None:
             "use `runtime.init` or `runtime.daemon`, or leave out `dev=True`",
             **where(record.entrypoint.position),
         )
+    normalise(toolchains.base_image(record))
+    for asked in record.mounts:
+        # What runs in the environment could make a link of it, to any place of the computer.
+        if asked.value.source.startswith(f"{HOME}/{name}/"):
+            raise DefinitionError(
+                f"runtime.mount: `{asked.value.source}` is in the repo, which is mounted already",
+                f'make a link at the start: `runtime.init(["ln -sfn {asked.value.source} {asked.value.target}"])`',
+                **where(asked.position),
+            )
 
 
 def _target(record: Record, workdir: str, entered: bool) -> Target:
@@ -134,7 +143,7 @@ def _target(record: Record, workdir: str, entered: bool) -> Target:
         environ["JULIA_PKG_SERVER"] = record.julia_pkg_server
     environ |= record.environ
     environ.pop("PATH", None)
-    return Target(workdir, entered, tuple(sorted(environ.items())), tuple(path))
+    return Target(workdir, entered, tuple(sorted(environ.items())), tuple(dict.fromkeys(path)))
 
 
 def _software(state: State, record: Record, inputs: Inputs, target: Target) -> State:
@@ -143,6 +152,8 @@ def _software(state: State, record: Record, inputs: Inputs, target: Target) -> S
     early = _beside_apt(record, calls)
     start = packages.python(state, record, target.early, venv=not early)
     trunk = toolchains.r_lang(packages.apt(start, record, target.early), record, target.early)
+    if target.entered:
+        trunk = toolchains.rstudio(trunk, record, target.early)
     tools = toolchains.beside(start, record, target.early, equipped=target.entered)
     if tools and trunk == start:
         trunk, tools = tools[0].state, tools[1:]
@@ -189,8 +200,8 @@ def _commands(state: State, record: Record, inputs: Inputs, target: Target, stag
 
 
 def _program(lines: str, target: Target) -> tuple[str, ...]:
-    """Images to enter have bash; of others nobody knows."""
-    return ("bash", "-c", STRICT + lines) if target.entered else command("run", arguments=(lines,))
+    """Images to enter have bash; of others nobody knows. It is no step of ez's own, and not called as one."""
+    return ("bash", "-c", STRICT + lines) if target.entered else ("/bin/sh", "-c", text("run"), "run", lines)
 
 
 def _context(asked: At[Commands], inputs: Inputs, target: Target) -> tuple[Mount, ...]:
@@ -211,7 +222,8 @@ def _services(record: Record) -> dict[str, str]:
         more.append(("jupyter", services.program(services.JUPYTER, "notebook", str(JUPYTER_PORT), JUPYTER_TOKEN)))
     if record.rstudio:
         more.append(("rstudio", services.program(services.RSTUDIO)))
-    return environment.services(_init_scripts(record), (asked.value for asked in record.daemons), more)
+    daemons = (asked.value for asked in record.daemons)
+    return environment.services(_init_scripts(record), daemons, more, join=services.with_variables)
 
 
 def _ports(record: Record) -> tuple[Port, ...]:
@@ -279,10 +291,7 @@ def _warnings(record: Record, target: Target) -> tuple[str, ...]:
     if record.jupyter and not record.jupyter.value.token and target.entered:
         found.append("config.jupyter has no token: whoever reaches its port on the computer may use it")
     if record.rstudio and target.entered:
-        found.append("config.rstudio_server starts the RStudio Server of the base image and installs none")
-    index = record.pip_index.value if record.pip_index else None
-    if index and any("@" in urlsplit(url).netloc for url in (index.url, index.extra_url)):
-        found.append("config.pip_index: a name or password in its URL is kept in the image")
+        found.append("config.rstudio_server asks for no password: whoever reaches its port on the computer may use it")
     if target.entered and record.entrypoint is not None:
         found.append("config.entrypoint is kept for plain images; in this environment nothing starts it")
     if target.entered:

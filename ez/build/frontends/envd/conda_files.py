@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from ez.build.frontends.inputs import Inputs
-from ez.build.frontends.requirements import named, requirements
+from ez.build.frontends.requirements import is_directory, named, requirements
 from ez.build.graph import Position
 
 _YAML = (".yml", ".yaml")
@@ -14,22 +14,27 @@ _PIP = re.compile(r"^(?P<indent>\s*)-\s+['\"]?pip['\"]?\s*:\s*(#.*)?$")
 _ITEM = re.compile(r"^(?P<indent>\s*)-\s+(?P<value>.+?)\s*$")
 
 
-def environment_files(inputs: Inputs, path: str, position: Position | None) -> tuple[str, ...]:
-    """The file `path` itself, and what its `pip:` list names: requirements, constraints, local packages.
+def environment_files(inputs: Inputs, path: str, position: Position | None) -> tuple[tuple[str, ...], bool]:
+    """The file `path` itself, and what its `pip:` list names: requirements, constraints, local packages; and whether
+    there are directories among these.
 
     Raises MissingInputError for one that is not there.
     """
     located = inputs.locate(path, position)
     found = {located: None}
+    directories = False
     text = inputs.read(located, position).decode("utf-8", "replace")
     for item in pip_items(text) if located.endswith(_YAML) else ():
         nested, package = named(item)
         below = posixpath.join(posixpath.dirname(located), nested or package)
         if nested and "://" not in nested:
-            found |= dict.fromkeys(requirements(inputs, below, position).files)
+            more = requirements(inputs, below, position)
+            found |= dict.fromkeys(more.files)
+            directories |= more.directories
         elif package and not posixpath.isabs(package):
             found[inputs.locate(below, position)] = None
-    return tuple(sorted(found))
+            directories |= is_directory(package)
+    return tuple(sorted(found)), directories
 
 
 def pip_items(text: str) -> list[str]:

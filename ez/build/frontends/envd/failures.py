@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from ez.build.frontends.envd.frames import RUNNER
 from ez.build.frontends.envd.language import did_you_mean
 from ez.build.frontends.envd.outline import parsed
+from ez.build.frontends.envd.sandbox import TOO_MUCH_MEMORY
 from ez.build.frontends.where import where
 from ez.build.graph import Position
 from ez.errors import DefinitionError
 
 _PLACE = re.compile(r"^ *--> (.+):(\d{1,9}):(\d{1,9})$", re.MULTILINE)
-_FRAME = re.compile(r"^  \* (.+):(\d{1,9}), in .*$", re.MULTILINE)
+FRAME = re.compile(r"^  \* (.+):(\d{1,9}), in .*$", re.MULTILINE)
+"""File and line of a call, in what Starlark says of the calls that led somewhere."""
+
 _MESSAGE = re.compile(r"(?:^|\n)error: (.*?)(?:\n *--> |\Z)", re.DOTALL)
 
 _LONGEST = 2_000
@@ -81,7 +84,7 @@ def of_the_call(text: str, file: str, function: str, texts: Texts) -> Definition
 
 def deeper(reason: str, position: Position) -> DefinitionError:
     """What ended the process itself, at or after a call."""
-    hints = {"long": "remove its endless loop", "memory": "make smaller values", "deep": "nest less"}
+    hints = {"long": "remove its endless loop", "deep": "nest less, make less", "memory": "make smaller values"}
     hint = next((hint for word, hint in hints.items() if word in reason), "ask for less")
     return DefinitionError(reason, hint, **where(position), code="limit")
 
@@ -97,7 +100,7 @@ def _place(text: str, texts: Texts) -> Position | None:
     for file, line, column in _PLACE.findall(text):
         if file in texts and 1 <= int(line) <= len(texts[file]):
             return Position(file, int(line), int(column))
-    for file, line in reversed(_FRAME.findall(text)):
+    for file, line in reversed(FRAME.findall(text)):
         if file in texts and 1 <= int(line) <= len(texts[file]):
             source = texts[file][int(line) - 1]
             return Position(file, int(line), len(source) - len(source.lstrip()) + 1)
@@ -220,6 +223,7 @@ _EXPLAINED: tuple[tuple[str, Callable[[re.Match[str]], _Said]], ...] = (
         r"type annotations are not allowed",
         _plainly("type annotations are not supported", "leave out the type", "dialect"),
     ),
+    (r"MemoryError", _plainly(TOO_MUCH_MEMORY, "make smaller values", "limit")),
     (r"Evaluation cancelled", _plainly("the build file runs for too long", "remove its endless loop", "limit")),
     (
         r".*call stack overflow",

@@ -23,6 +23,7 @@ from ez.build.graph import (
 )
 from ez.build.ignore import literal
 from ez.build.image.layers import HOME, USER_ID
+from ez.build.llb.reference import normalise
 from ez.errors import DefinitionError, MissingInputError
 
 CONTEXT = "context"
@@ -133,7 +134,9 @@ def _in_repo(copy: Copy) -> str:
 
 
 def _image(asked: At[Copy]) -> ImageSource:
-    return ImageSource(asked.value.image, note=Note(f"image {asked.value.image}", asked.position))
+    image = ImageSource(asked.value.image, note=Note(f"image {asked.value.image}", asked.position))
+    normalise(image)
+    return image
 
 
 def _git_settings(asked: At[GitConfig]) -> FileAction:

@@ -14,6 +14,9 @@ LONGEST_HEAD = 1 << 16
 INCLUDED = "<included>"
 """The module that has what was included."""
 
+MEMORY = "memory"
+"""Why a run broke."""
+
 PRELUDE = "<ez>"
 """What the names of the language are defined in."""
 
@@ -21,19 +24,20 @@ RUNNER = "<run>"
 """The module that calls the build function."""
 
 
-def packed(parts: Iterable[str]) -> bytes:
-    data = [part.encode("utf-8", "replace") for part in parts]
+def packed(parts: Iterable[object]) -> bytes:
+    """Texts; a hostile file may say something else."""
+    data = [str(part).encode("utf-8", "replace") for part in parts]
     return b" ".join(b"%d" % len(one) for one in data) + b"\n" + b"".join(data)
 
 
-def sizes(head: bytes) -> list[int]:
+def sizes(head: bytes | bytearray) -> list[int]:
     """The sizes that a line tells. Raises ValueError for any other line."""
     if len(head) > LONGEST_HEAD or not head.endswith(b"\n"):
         raise ValueError("no head of a message")
-    return [int(size) for size in head.split()]
+    return list(map(int, head.split()))
 
 
-def parted(data: bytes, wanted: list[int]) -> list[str]:
+def parted(data: bytes | bytearray, wanted: list[int]) -> list[str]:
     parts, start = [], 0
     for size in wanted:
         parts.append(data[start : start + size].decode("utf-8", "replace"))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ez.build.frontends import NOTHING_GIVEN, Described, Given
+from ez.build.frontends.envd import sandbox
 from ez.build.frontends.envd.compile import compile_record
 from ez.build.frontends.envd.interpreter import Transcript, evaluate, record
 from ez.build.frontends.envd.language import Builtin
@@ -37,20 +38,38 @@ def describe(
     """
     reading = read(inputs, name, file, function, given)
     language = reading.language()
-    transcript = reading.evaluated()
+    transcript = _transcript(reading, given)
     try:
-        asked = record(transcript, language.builtins)
-        language.settle(asked)
-        compiled = compile_record(asked, name, inputs, access)
+        return compiled(record(transcript, language.builtins), transcript, language, inputs, name, access)
     except DefinitionError as error:
         error.excerpt = excerpt(error, transcript)
         raise
+
+
+def compiled(
+    asked: Record, transcript: Transcript, language: Language, inputs: Inputs, name: str, access: bool
+) -> Described:
+    """What the calls of a run come to. Raises DefinitionError."""
+    language.settle(asked)
+    made = compile_record(asked, name, inputs, access)
     return replace(
-        compiled,
+        made,
         sources=transcript.sources,
-        warnings=(*transcript.printed, *language.warnings(), *compiled.warnings),
+        warnings=(*transcript.printed, *language.warnings(), *made.warnings),
         includes=transcript.includes,
     )
+
+
+def _transcript(reading: Reading, given: Given) -> Transcript:
+    """What the run says. One of a file that takes nothing from others is remembered, if something is to remember it."""
+    if given.finished is None or given.edit is not None:
+        return reading.evaluated()
+    key = (replace(reading.program, fetch=None), tuple(reading.constants.items()), reading.version)
+    found: Transcript = given.finished.get(key) or reading.evaluated()
+    own = {reading.program.file, given.personal.name if given.personal else ""}
+    if found.failure is None and not found.includes and {one.name for one in found.sources} <= own:
+        given.finished[key] = found
+    return found
 
 
 @dataclass(frozen=True)
@@ -73,8 +92,10 @@ class Reading:
     asked: str = ""
     """The version that the person named, if any."""
 
-    def evaluated(self) -> Transcript:
-        return evaluate(self.program, self.inputs, self.language().builtins, self.constants)
+    def evaluated(self, seconds: float | None = None) -> Transcript:
+        """What it says in so many seconds, or all that it may have."""
+        seconds = sandbox.SECONDS if seconds is None else seconds
+        return evaluate(self.program, self.inputs, self.language().builtins, self.constants, seconds)
 
     def language(self) -> Language:
         """A new one for each run: it remembers calls."""

@@ -7,30 +7,39 @@ and of what is included, and nothing else.
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ez.build.definition import SourceFile
 from ez.build.frontends.envd.arguments import call_text
 from ez.build.frontends.envd.failures import deeper, located, of_the_call, place_of
+from ez.build.frontends.envd.frames import MEMORY
 from ez.build.frontends.envd.language import Builtin, Call, Value
+from ez.build.frontends.envd.library import own_library
 from ez.build.frontends.envd.outline import traced
 from ez.build.frontends.envd.prelude import INCLUDE, prelude
 from ez.build.frontends.envd.record import Record
-from ez.build.frontends.envd.sandbox import EndedError, Sandbox
-from ez.build.frontends.envd.sources import Key, Program, Sources, cycle
+from ez.build.frontends.envd.sandbox import TOO_MUCH_MEMORY, EndedError, Sandbox
+from ez.build.frontends.envd.sources import Fetched, Key, Program, Sources, WantedError, cycle
 from ez.build.frontends.inputs import Inputs
-from ez.build.frontends.where import where
+from ez.build.frontends.where import Where, where
 from ez.build.graph import Position
 from ez.build.includes import Included
-from ez.errors import DefinitionError
+from ez.errors import DefinitionError, EzError, UsageError
+from ez.names import shown
 
 GIVING = ("data.envd",)
 """Builtins that give a value."""
 
 MOST_CALLS = 50_000
 MOST_PRINTED = 1_000
+
+_LEAST_SECONDS = 1.0
+"""For a run that only looks for a place."""
 
 
 @dataclass(frozen=True)
@@ -56,28 +65,60 @@ class Transcript:
 
 
 def evaluate(
-    program: Program, inputs: Inputs, builtins: Mapping[str, Builtin], constants: Mapping[str, str]
+    program: Program, inputs: Inputs, builtins: Mapping[str, Builtin], constants: Mapping[str, str], seconds: float
 ) -> Transcript:
-    """Run it. Raises what fetching an include raises; everything that is wrong with the files is in the transcript."""
-    included: dict[Key, Included] = {}
+    """Run it, for so many seconds in all. Everything that is wrong with the files is in the transcript."""
+    included: dict[Key, Fetched] = {}
     first: list[Key] = []
+
+    def run_of(program: Program) -> _Run:
+        return _Run(program, inputs, builtins, constants, included, tuple(first), seconds)
+
     while True:
-        run = _Run(program, inputs, builtins, constants, included, tuple(first))
+        started, run = time.monotonic(), run_of(program)
         try:
             transcript = run.transcript()
-        except _WantedError as wanted:
+            break
+        except WantedError as wanted:
+            seconds -= time.monotonic() - started
             # A module cannot be made in the middle of a run: it starts anew with it.
-            first.insert(0, wanted.key)
-            continue
-        if not run.died:
-            return transcript
-        # It runs once more, telling each line: the last one is where it happened.
-        told = _Run(_telling(program), inputs, builtins, constants, included, tuple(first)).transcript()
-        return replace(transcript, failure=told.failure or transcript.failure)
+            if wanted.key in included:
+                first.insert(0, wanted.key)
+            else:
+                included[wanted.key] = _fetched(program, wanted.key)
+    if run.died:
+        seconds = max(_LEAST_SECONDS, seconds - (time.monotonic() - started))
+        return replace(transcript, failure=_placed(transcript.failure, run_of(_telling(program))))
+    return transcript
 
 
 def _telling(program: Program) -> Program:
-    return replace(program, edit=lambda file, text: traced(program.edit(file, text)))
+    """The same, with a word before each line."""
+    edit = program.edit
+    return replace(program, edit=lambda file, text: traced(edit(file, text) if edit else text))
+
+
+def _placed(failure: DefinitionError | None, again: _Run) -> DefinitionError | None:
+    """A failure with the place at which the run ends that tells each line, if that ends of a bound too."""
+    told = None
+    with suppress(WantedError):
+        told = again.transcript().failure
+    if failure is None or told is None or told.code != "limit":
+        return failure
+    at = Where(file=told.file, line=told.line, column=told.column)
+    return DefinitionError(failure.message, failure.hint, **at, code=failure.code)
+
+
+def _fetched(program: Program, key: Key) -> Fetched:
+    """A repo, or why there is none. It takes what time it takes: no file runs meanwhile."""
+    if (own := own_library(*key)) is not None:
+        return own
+    if program.fetch is None:
+        return UsageError(f"nothing can be included here: `{key[0]}`", "copy its files")
+    try:
+        return program.fetch(*key, "")
+    except EzError as error:
+        return error
 
 
 def record(transcript: Transcript, builtins: Mapping[str, Builtin]) -> Record:
@@ -90,22 +131,6 @@ def record(transcript: Transcript, builtins: Mapping[str, Builtin]) -> Record:
     return asked
 
 
-class _WantedError(Exception):
-    """`include` needs a repo whose files have not run yet."""
-
-    def __init__(self, key: Key) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-class _FailedError(Exception):
-    """The run ended with `error`."""
-
-    def __init__(self, error: DefinitionError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
 class _Run:
     """One run from the start, with the includes of `first` made before it. `died` tells a process that ended of what
     the files did, and not for its time."""
@@ -116,15 +141,16 @@ class _Run:
         inputs: Inputs,
         builtins: Mapping[str, Builtin],
         constants: Mapping[str, str],
-        included: dict[Key, Included],
+        included: dict[Key, Fetched],
         first: tuple[Key, ...],
+        seconds: float,
     ) -> None:
         self._program = program
-        self._inputs = inputs
         self._builtins = builtins
         self._prelude = prelude(builtins, GIVING, constants)
         self._names = [*builtins, *constants]
         self._first = first
+        self._seconds = seconds
         self._made: list[Key] = []
         self._calls: list[Asked] = []
         self._printed: list[str] = []
@@ -135,10 +161,8 @@ class _Run:
     def transcript(self) -> Transcript:
         failure = None
         try:
-            with Sandbox(self._prelude) as sandbox:
+            with Sandbox(self._prelude, self._seconds) as sandbox:
                 self._all(sandbox)
-        except _FailedError as failed:
-            failure = failed.error
         except DefinitionError as error:
             failure = error
         except EndedError as error:
@@ -148,7 +172,7 @@ class _Run:
             tuple(self._calls),
             tuple(self._printed),
             tuple(self._sources.files),
-            tuple(self._sources.included.values()),
+            tuple(one for one in self._sources.included.values() if isinstance(one, Included) and one.commit),
             self._sources.texts,
             failure,
         )
@@ -163,9 +187,9 @@ class _Run:
             text = self._sources.taken(program.personal.name, program.personal.data)
             sandbox.send("module", program.personal.name, text, "")
             self._answers(sandbox)
-        if program.function in self._names:
-            hint = f"define `def {program.function}():`"
-            raise DefinitionError(f"{program.function} is not a function", hint, file=program.file)
+        if program.function in self._names or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", program.function):
+            message = f"{shown(program.function)} is not a function"
+            raise DefinitionError(message, f"name one that `{program.file}` defines", file=program.file, code="entry")
         sandbox.send("module", program.file, self._sources.taken(program.file, program.content), program.function)
         parameters = self._answers(sandbox)
         line = place_of(program.function, self._sources.texts[program.file])
@@ -180,60 +204,69 @@ class _Run:
             match sandbox.receive():
                 case ["ready", *told]:
                     return told
-                case ["call", name, stack, values]:
-                    self._called(name, stack, values)
+                case ["call", text]:
+                    self._called(text)
                 case ["print", stack, text]:
                     self._print(stack, text)
                 case ["at", file, line]:
-                    self._at = self._sources.start(file, int(line))
+                    self._at = self._sources.at(file, line) or self._at
                 case ["enter" | "done" as kind, file]:
                     self._sources.moved(file, begins=kind == "enter")
                 case ["load", loading, wanted]:
                     sandbox.send(*self._sources.load(loading, wanted))
-                case ["include", stack, values]:
-                    sandbox.send("known", self._include(stack, values))
+                case ["include", text]:
+                    sandbox.send("known", self._include(text))
                 case [kind, *told]:
                     self._fail(kind, told)
 
-    def _called(self, name: str, stack: str, values: str) -> None:
-        position = self._sources.position(stack, name)
+    def _called(self, text: str) -> None:
+        call = self._call(text)
         if len(self._calls) >= MOST_CALLS:
-            raise DefinitionError(f"more than {MOST_CALLS} calls", "ask for less", **where(position))
-        arguments, keywords = _values(values, position)
-        if name not in self._builtins:
-            raise DefinitionError(f"undefined: {name}", "call the builtins by their names", **where(position))
-        self._calls.append(Asked(name, position, arguments, keywords))
+            raise DefinitionError(f"more than {MOST_CALLS} calls", "ask for less", **where(call.position))
+        self._calls.append(call)
+
+    def _call(self, text: str) -> Asked:
+        """What a run tells of a call. Only a file that goes around the builtins tells anything else."""
+        position = Position(self._sources.last, 1)
+        try:
+            name, stack, arguments, keywords = json.loads(text)
+            position = self._sources.position(stack, name)
+            return Asked(
+                self._builtins[name].name,
+                position,
+                tuple(_value(one) for one in arguments),
+                tuple((str(name), _value(one)) for name, one in keywords),
+            )
+        except (LookupError, ValueError, TypeError, RecursionError) as error:
+            raise DefinitionError("not a call", "call the builtins by their names", **where(position)) from error
 
     def _print(self, stack: str, text: str) -> None:
         if len(self._printed) < MOST_PRINTED:
             position = self._sources.position(stack, "print")
             self._printed.append(f"{position.file}:{position.line}: {text[:MOST_PRINTED]}")
 
-    def _include(self, stack: str, values: str) -> str:
-        """The number of what `include` asks for. Raises _WantedError where its files have to run first."""
-        position = self._sources.position(stack, INCLUDE)
-        arguments, keywords = _values(values, position)
+    def _include(self, text: str) -> str:
+        """The number of what `include` asks for. Raises WantedError where its files have to run first."""
+        call = self._call(text)
         found: list[Call] = []
         builtin = replace(self._builtins[INCLUDE], action=lambda record, call: found.append(call))
-        builtin.call(Record(), position, arguments, keywords)
+        builtin.call(Record(), call.position, call.arguments, call.keywords)
         if not found[0].string("git"):
             raise found[0].wrong("include: git is empty", 'write `include("https://example.org/library.git")`')
         key = (found[0].string("git"), found[0].string("ref"))
-        self._sources.fetch(key, position)
+        self._sources.there(key, call.position)
         if key in self._made:
             return self._sources.number(key)
         if key in self._first:
-            raise DefinitionError(cycle(key[0]), "break the cycle", **where(position), code="load")
-        raise _WantedError(key)
+            raise DefinitionError(cycle(key[0]), "break the cycle", **where(call.position), code="load")
+        raise WantedError(key)
 
     def _fail(self, kind: str, told: Sequence[str]) -> NoReturn:
         """Raise what ended the run."""
         match kind, *told:
             case "error", text:
-                file = self._sources.last
-                raise _FailedError(
-                    of_the_call(text, self._program.file, self._program.function, self._sources.texts)
-                    or located(text, self._names, self._sources.texts, file, self._sources.ran)
+                raise of_the_call(text, self._program.file, self._program.function, self._sources.texts) or located(
+                    text, self._names, self._sources.texts, self._sources.last, self._sources.ran
                 )
             case "twice", file, name, line, column, first_line, first_column:
                 raise DefinitionError(
@@ -251,7 +284,7 @@ class _Run:
                     **where(Position(file, place_of(name, self._sources.texts[file]) or 1)),
                 )
             case _:
-                raise EndedError("the build file needs too much memory" if told else "the build file cannot be run")
+                raise EndedError(TOO_MUCH_MEMORY if told == [MEMORY] else "the build file cannot be run")
 
     def _ended(self, reason: str) -> DefinitionError:
         """The process is gone: at, or after, the last call that it told of."""
@@ -263,21 +296,16 @@ class _Run:
         return deeper(reason, last)
 
 
-def _values(text: str, position: Position) -> tuple[tuple[Value, ...], tuple[tuple[str, Value], ...]]:
-    """Arguments and keywords of a call. Only a file that goes around the builtins says anything else."""
-    try:
-        arguments, keywords = json.loads(text)
-        return tuple(_value(one) for one in arguments), tuple((str(name), _value(one)) for name, one in keywords)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DefinitionError("not a call", "call the builtins by their names", **where(position)) from error
-
-
 def _value(encoded: Any) -> Value:
     kind, content = encoded
-    if kind in ("list", "tuple") and isinstance(content, list):
-        return Value(kind, tuple(_value(item) for item in content))
-    if kind == "dict" and isinstance(content, list):
-        return Value(kind, tuple((_value(key), _value(item)) for key, item in content))
-    if not isinstance(kind, str) or not isinstance(content, str | int):
-        raise ValueError("not a value")
-    return Value(kind, content)
+    match kind, content:
+        case "list" | "tuple", list():
+            return Value(kind, tuple(_value(item) for item in content))
+        case "dict", list():
+            return Value(kind, tuple((_value(key), _value(item)) for key, item in content))
+        case ("bool", bool()) | ("int", int()):
+            return Value(kind, content)
+        case str(), str() if kind not in ("list", "tuple", "dict", "bool", "int"):
+            return Value(kind, content)
+        case _:
+            raise ValueError("not a value")

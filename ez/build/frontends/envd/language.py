@@ -205,8 +205,10 @@ def _string(value: Value) -> str:
 
 def _shown(value: Value) -> str:
     match value.type:
-        case "list" | "tuple":
-            return "[" + ", ".join(_shown(item) for item in value.content) + "]"
+        case "list":
+            return f"[{', '.join(map(_shown, value.content))}]"
+        case "tuple":
+            return f"({', '.join(map(_shown, value.content))}{',' if len(value.content) == 1 else ''})"
         case "string":
             return f'"{value.content}"'
         case "dict":

@@ -24,6 +24,7 @@ from _ast import (
 )
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ez.build.frontends.envd.outline import global_names, tree
 
@@ -119,9 +120,12 @@ class Masks:
         return "\n".join(line if _LOAD.match(line) else "" for line in text.split("\n"))
 
 
+_tree = lru_cache(maxsize=8)(tree)
+
+
 def _statement(text: str, line: int) -> stmt | None:
     """The innermost statement around a line, None where Python does not read the text."""
-    module = tree(text)
+    module = _tree(text)
     found: stmt | None = None
     body: list[stmt] = module.body if module else []
     while body:

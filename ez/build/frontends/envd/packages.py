@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ez.build.frontends.envd import files, projects, toolchains
 from ez.build.frontends.envd.record import At, PipIndex, Record
 from ez.build.frontends.inputs import Inputs
-from ez.build.frontends.passwords import refuse_passwords
+from ez.build.frontends.passwords import LENT, refuse_passwords
 from ez.build.frontends.requirements import installer_of, requirements
 from ez.build.frontends.where import where
 from ez.build.graph import BindMount, Files, MkDirAction, MkFileAction, Note, RmAction, State
@@ -106,7 +106,7 @@ def _named(asked: At[tuple[str, ...]]) -> PipCall:
 def _words(asked: At[tuple[str, ...]]) -> tuple[str, ...]:
     """Entries may hold several words and options: joined, then split by a shell's rules, run by no shell."""
     joined = " ".join(asked.value)
-    refuse_passwords("install.python_packages", (joined,), asked.position)
+    refuse_passwords("install.python_packages", (joined,), asked.position, LENT)
     try:
         return tuple(shlex.split(joined))
     except ValueError as error:
@@ -117,20 +117,19 @@ def _words(asked: At[tuple[str, ...]]) -> tuple[str, ...]:
 def _requirements(record: Record, inputs: Inputs, workdir: str) -> Iterator[PipCall]:
     """Only the files that pip reads are mounted, so that no other change of the repo runs the step again.
 
-    A package inside the repo (`-e .`) needs the repo at the place where it stays.
+    A package inside the repo (`-e .`) has to be at the place where it stays.
     """
     if record.pip_requirements is None:
         return
     path, position = record.pip_requirements.value, record.pip_requirements.position
     needed = requirements(inputs, path, position)
     source = files.local(inputs, needed.files, position)
-    whole = "." in needed.files
-    place = workdir if whole else MOUNT
+    place = workdir if needed.directories else MOUNT
     yield PipCall(
         ("-r", inputs.locate(path)),
         needed.installer,
         cwd=place,
-        mounts=(BindMount(place, source, readonly=not whole),),
+        mounts=(BindMount(place, source, readonly=not needed.directories),),
         note=Note(f"pip install -r {path}", position),
     )
 

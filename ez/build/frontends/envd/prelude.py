@@ -32,27 +32,29 @@ def _ez_value(value, depth):
         return [kind, repr(value)]
     if kind == "struct" and hasattr(value, "ez_data_source"):
         return ["source", value.ez_data_source]
-    return [kind, kind]
+    return [kind, [] if kind in ("list", "tuple", "dict") else kind]
 
-def _ez_values(args, kwargs):
+def _ez_call(name, stack, args, kwargs):
     return json.encode([
+        name,
+        stack,
         [_ez_value(value, 3) for value in args],
         [[key, _ez_value(value, 3)] for key, value in kwargs.items()],
     ])
 
 def _ez_builtin(name):
     def builtin(*args, **kwargs):
-        _ez_record(name, call_stack(strip_frames = 1), _ez_values(args, kwargs))
+        _ez_record(_ez_call(name, call_stack(strip_frames = 1), args, kwargs))
     return builtin
 
 def _ez_source(name):
     def builtin(*args, **kwargs):
-        _ez_record(name, call_stack(strip_frames = 1), _ez_values(args, kwargs))
+        _ez_record(_ez_call(name, call_stack(strip_frames = 1), args, kwargs))
         return struct(ez_data_source = str(args[0] if args else kwargs.get("name", "")))
     return builtin
 
 def include(*args, **kwargs):
-    return _ez_included[_ez_include(call_stack(strip_frames = 1), _ez_values(args, kwargs))]
+    return _ez_included[_ez_include(_ez_call("{INCLUDE}", call_stack(strip_frames = 1), args, kwargs))]
 
 def print(*args, sep = " "):
     _ez_print(call_stack(strip_frames = 1), sep.join([str(value)[:1000] for value in args])[:1000])

@@ -6,7 +6,6 @@ What it needs is read of its manifest and lock alone, so that no change of its c
 from __future__ import annotations
 
 import posixpath
-import re
 
 from ez.build.frontends.envd import files
 from ez.build.frontends.envd.record import At
@@ -18,6 +17,7 @@ from ez.build.image.python import Installer, LockedProject, PipCall
 
 PLACE = "/dev/shm/ez-context"
 _LINES = "/dev/shm/ez-pipfile"
+_HASHED = " --hash="
 
 
 def calls(asked: At[str], inputs: Inputs, workdir: str, dev: bool) -> tuple[PipCall, ...]:
@@ -46,7 +46,8 @@ def _needs(project: Project, inputs: Inputs, position: Position, workdir: str, d
 
 
 def _listed(project: Project, inputs: Inputs, note: Note, workdir: str, dev: bool) -> tuple[PipCall, ...]:
-    """Its requirements, with hashes as a file of their own. A package of the repo needs the repo."""
+    """Its requirements; those of a lock as files. What has no hash is a file of its own: pip wants one for all of a
+    call or for none."""
     assert project.lines is not None
     lines = tuple(dict.fromkeys((*project.lines[0], *(project.lines[1] if dev else ()))))
     if not lines:
@@ -54,19 +55,27 @@ def _listed(project: Project, inputs: Inputs, note: Note, workdir: str, dev: boo
     if project.locked is Locked.NONE:
         words = (*_indexes(project), *lines)
         return (PipCall(words, installer_of(words), note=note),)
+    hashed = tuple(line for line in lines if _HASHED in line)
+    rest = tuple(line if dev else line.removeprefix("-e ") for line in lines if line not in hashed)
+    return tuple(_from_file(project, inputs, part, note, workdir, dev) for part in (hashed, rest) if part)
+
+
+def _from_file(
+    project: Project, inputs: Inputs, lines: tuple[str, ...], note: Note, workdir: str, dev: bool
+) -> PipCall:
+    """What a lock names is all that is needed. A package of the repo needs the repo."""
     text = "".join(f"{line}\n" for line in lines)
     mounts = [BindMount(_LINES, Files(Scratch(), (MkFileAction("/requirements.txt", text.encode()),), note))]
-    plain = [installer_of((re.sub(r"\s+--hash=\S+", "", line),)) for line in lines]
+    plain = [installer_of((line.partition(_HASHED)[0],)) for line in lines]
     installer = (
         Installer.PIP if Installer.PIP in plain else Installer.UV_WITH_INDEX if project.indexes else Installer.UV
     )
-    place = "/"
-    if any(line.removeprefix("-e ").startswith(".") for line in lines):
-        place = workdir if dev else PLACE
-        mounts.append(BindMount(place, files.local(inputs, (".",), note.position), readonly=False))
     words = (*_indexes(project), "-r", f"{_LINES}/requirements.txt")
-    where = _cwd(place, project) if place != "/" else "/"
-    return (PipCall(words, installer, where, tuple(mounts), note, name="project"),)
+    if not any(line.removeprefix("-e ").startswith(".") for line in lines):
+        return PipCall((*words, "--no-deps"), installer, "/", tuple(mounts), note, name="project")
+    place = workdir if dev else PLACE
+    mounts.append(BindMount(place, files.local(inputs, (".",), note.position), readonly=False))
+    return PipCall(("--no-deps", *words), installer, _cwd(place, project), tuple(mounts), note, name="project")
 
 
 def _indexes(project: Project) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from types import TracebackType
 from ez.build.frontends.envd.frames import LONGEST_HEAD, packed, parted, sizes
 
 SECONDS = 10.0
-"""How long all files together may run."""
+"""How long all files together may run, however often."""
 
 MEMORY = 512 << 20
 """Bytes of address space for the process: Python and Starlark take about 60 MB of it."""
@@ -27,6 +28,8 @@ LARGEST_TOLD = 32 << 20
 
 _GRACE = 1.0
 """Seconds between the moment at which Starlark is to stop by itself and the end of its process."""
+
+TOO_MUCH_MEMORY = "the build file needs too much memory"
 
 _CHUNK = 1 << 16
 _HERE = "ez.build.frontends.envd"
@@ -48,12 +51,12 @@ class EndedError(Exception):
 class Sandbox:
     """One process. A context: it ends with it."""
 
-    def __init__(self, prelude: str) -> None:
-        self._deadline = time.monotonic() + SECONDS + _GRACE
+    def __init__(self, prelude: str, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds + _GRACE
         self._buffer, self._start = bytearray(), 0
         self._told = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-X", "utf8", "-c", _program()],
+            [sys.executable, "-I", "-S", "-X", "utf8", "-c", _program(max(0.0, seconds))],
             cwd="/",
             env={},
             stdin=subprocess.PIPE,
@@ -94,15 +97,14 @@ class Sandbox:
                 raise EndedError("the build file says more than it can")
             self._read()
         try:
-            wanted = sizes(bytes(self._buffer[self._start : end + 1]))
+            wanted = sizes(self._buffer[self._start : end + 1])
         except ValueError as error:
             raise EndedError("the build file says more than it can") from error
         size = end + 1 - self._start + sum(wanted)
         while len(self._buffer) - self._start < size:
             self._read()
-        body = bytes(self._buffer[self._start + size - sum(wanted) : self._start + size])
         self._start += size
-        return parted(body, wanted)
+        return parted(self._buffer[self._start - sum(wanted) : self._start], wanted)
 
     def _read(self) -> None:
         """More of what it says, behind what nobody has taken yet."""
@@ -128,24 +130,26 @@ class Sandbox:
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
             return "the build file runs for too long"
         if status == -signal.SIGABRT:
-            return "the build file needs too much memory"
-        return "the build file nests too deeply"
+            return TOO_MUCH_MEMORY
+        return "the build file nests too deeply or needs too much memory"
 
 
-def _program() -> str:
+def _program(seconds: float) -> str:
+    starlark, packages = _places()
+    return _PROGRAM.format(
+        starlark=starlark, packages=packages, here=_HERE, memory=MEMORY, seconds=seconds, deepest=DEEPEST_CALLS
+    )
+
+
+@cache
+def _places() -> tuple[str, list[tuple[str, str]]]:
+    """Where Starlark is, and the packages that the process needs of ez, with theirs."""
     found = find_spec("starlark")
     if found is None or found.origin is None:
         raise ImportError("starlark")
     here = Path(__file__).parent
     places = [(here, _HERE), *zip(here.parents, _names(_HERE), strict=False)]
-    return _PROGRAM.format(
-        starlark=str(Path(found.origin).parents[1]),
-        packages=[(name, str(place)) for place, name in reversed(places)],
-        here=_HERE,
-        memory=MEMORY,
-        seconds=SECONDS,
-        deepest=DEEPEST_CALLS,
-    )
+    return str(Path(found.origin).parents[1]), [(name, str(place)) for place, name in reversed(places)]
 
 
 def _names(package: str) -> list[str]:

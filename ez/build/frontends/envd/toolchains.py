@@ -32,7 +32,7 @@ def base_image(record: Record) -> ImageSource:
     flavour = "devel" if record.dev else "runtime"
     try:
         if record.image is None:
-            reference = cuda.newest_image(record.cuda.value.version, True, flavour)
+            reference = cuda.newest_image(record.cuda.value.version, flavour)
         else:
             reference = cuda.cuda_image(base, record.cuda.value.version, True, flavour)
     except DefinitionError as error:
@@ -80,6 +80,13 @@ def r_lang(state: State, record: Record, around: Surroundings) -> State:
             wanted = Wanted(around=around, note=Note("install R", asked.position))
             state = steps.r_lang(state, wanted, compiling=bool(record.whole.r_packages))
     return state
+
+
+def rstudio(state: State, record: Record, around: Surroundings) -> State:
+    if record.rstudio is None:
+        return state
+    wanted = Wanted(around=around, note=Note("install RStudio Server", record.rstudio))
+    return steps.rstudio(state, wanted, compiling=bool(record.whole.r_packages))
 
 
 def packages(state: State, record: Record, inputs: Inputs, workdir: str, around: Surroundings, entered: bool) -> State:
@@ -139,12 +146,11 @@ def _environment_file(
     """Only the files that it names are there, so that no other change of the repo runs the step again."""
     assert record.conda_env_file is not None
     path, position = record.conda_env_file.value, record.conda_env_file.position
-    needed = environment_files(inputs, path, position)
-    whole = "." in needed
-    place = workdir if whole else MOUNT
-    if whole and record.dev:
+    needed, directories = environment_files(inputs, path, position)
+    place = workdir if directories else MOUNT
+    if directories and record.dev:
         state = layers.work_directory(state, workdir)
-    mount = BindMount(place, files.local(inputs, needed, position), readonly=not whole)
+    mount = BindMount(place, files.local(inputs, needed, position), readonly=not directories)
     wanted = Wanted(around=around, note=Note(f"conda env update -f {path}", position), equipped=entered)
     return steps.conda_packages(state, ("-f", inputs.locate(path)), wanted, cwd=place, mounts=(mount,))
 

@@ -6,7 +6,8 @@ user=envd
 home=/home/envd
 id=1000
 
-needed="bash chage curl find getent git groupadd less setpriv setsid sshd ssh-keygen sudo useradd usermod $shell"
+needed="bash chage curl find getent git groupadd less setpriv setsid sshd ssh-keygen sudo tar useradd usermod"
+needed="$needed $shell"
 
 install_tools() {
     case $shell in
@@ -38,8 +39,8 @@ install_needed() {
         dnf | microdnf | yum)
             # Either of two packages has curl, and they exclude one another.
             command -v curl >/dev/null 2>&1 || set -- curl "$@"
-            set -- bash ca-certificates findutils git-core less openssh-clients openssh-server procps-ng shadow-utils \
-                sudo util-linux "$@"
+            set -- bash ca-certificates findutils git-core gzip less openssh-clients openssh-server procps-ng \
+                shadow-utils sudo tar util-linux "$@"
             ;;
         apk)
             set -- bash ca-certificates coreutils curl findutils git less openssh-client openssh-server procps setpriv \

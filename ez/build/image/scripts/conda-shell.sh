@@ -6,8 +6,13 @@ set -eu
 line='if [ -x /opt/conda/bin/micromamba ]; then eval "$(/opt/conda/bin/micromamba shell hook --shell '
 end='; conda() { micromamba "$@"; }; micromamba activate envd; fi # ez'
 
-[ ! -e /etc/bash.bashrc ] || printf '%sbash)"%s\n' "$line" "$end" >>/etc/bash.bashrc
-[ ! -e /etc/zsh/zshrc ] || printf '%szsh)"%s\n' "$line" "$end" >>/etc/zsh/zshrc
+# The places of Debian, Fedora and Alpine.
+for file in /etc/bash.bashrc /etc/bashrc /etc/bash/bashrc; do
+    [ ! -e "$file" ] || printf '%sbash)"%s\n' "$line" "$end" >>"$file"
+done
+for file in /etc/zsh/zshrc /etc/zshrc; do
+    [ ! -e "$file" ] || printf '%szsh)"%s\n' "$line" "$end" >>"$file"
+done
 if [ -d /etc/fish ]; then
     mkdir -p /etc/fish/conf.d
     cat >/etc/fish/conf.d/ez-conda.fish <<'FISH'

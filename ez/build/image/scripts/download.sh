@@ -38,6 +38,19 @@ get_archive() {
     fi
 }
 
+# What is built for the GNU C library alone, or brings what is, cannot run with another one.
+need_library() {
+    case $tool in
+        julia | micromamba | nodejs | rust | uv) ;;
+        *) return 0 ;;
+    esac
+    for loader in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1; do
+        [ ! -e "$loader" ] || return 0
+    done
+    echo "ez: $tool is published for the GNU C library alone; use a base image of Debian, Ubuntu or Fedora" >&2
+    exit 1
+}
+
 sum_of() {
     [ ! -f "$1" ] || sha256sum "$1" | cut -c 1-64
 }
@@ -62,4 +75,5 @@ look_up_sum() {
     fi
 }
 
+need_library
 get_archive

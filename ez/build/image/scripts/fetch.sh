@@ -31,6 +31,8 @@ fetch() {
         curl -fsSL --retry 2 --connect-timeout 20 -o "$2" -- "$1" || status=$?
     elif command -v wget >/dev/null 2>&1; then
         trust "$1"
+        # That of BusyBox has the image's own authorities and no word for others.
+        wget --version >/dev/null 2>&1 || authorities=
         wget -q --tries=3 ${authorities:+"--ca-certificate=$authorities"} -O "$2" -- "$1" || status=$?
     elif [ -x /usr/lib/apt/apt-helper ]; then
         trust "$1"
@@ -52,18 +54,22 @@ fetch_with_apt() {
     /usr/lib/apt/apt-helper -c "$work/apt.conf" download-file "$1" "$2" >/dev/null
 }
 
-# $authorities for the address $1: those of the settings or of the image, or else Debian's, gone again after the step.
+# $authorities for the address $1: those of the settings or of the image, in the places of Debian and Alpine, Fedora and
+# others, or else Debian's, gone again after the step.
 trust() {
     authorities=
     case $1 in
         http://*) return ;;
     esac
-    authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-    if [ ! -s "$authorities" ]; then
-        authorities=$work/authorities.pem
-        [ -s "$authorities" ] || unpack_authorities
-        export SSL_CERT_FILE="$authorities" CURL_CA_BUNDLE="$authorities" REQUESTS_CA_BUNDLE="$authorities"
-    fi
+    for authorities in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+        /etc/ssl/cert.pem; do
+        [ ! -s "$authorities" ] || return 0
+    done
+    authorities=
+    command -v apt-get >/dev/null 2>&1 || return 0
+    authorities=$work/authorities.pem
+    [ -s "$authorities" ] || unpack_authorities
+    export SSL_CERT_FILE="$authorities" CURL_CA_BUNDLE="$authorities" REQUESTS_CA_BUNDLE="$authorities"
 }
 
 unpack_authorities() {

@@ -2,11 +2,16 @@
 
 set -eu
 
-depot=/opt/julia/user_packages
 if ! command -v julia >/dev/null 2>&1; then
     echo "ez: this image has no Julia; add install.julia() to build.envd" >&2
     exit 1
 fi
+# For an image's own Julia: the place of its own where everybody's packages are.
+if [ -z "${JULIA_DEPOT_PATH-}" ]; then
+    depot=$(julia --startup-file=no -e 'print(abspath(Sys.BINDIR, "..", "local", "share", "julia"))')
+    export JULIA_DEPOT_PATH="$depot:"
+fi
+depot=${JULIA_DEPOT_PATH%%:*}
 server=${1:-$(mirror_of julia_packages)}
 shift
 [ -z "$server" ] || export JULIA_PKG_SERVER="$server"

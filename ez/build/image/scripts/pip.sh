@@ -59,6 +59,7 @@ is_left() {
 install_wheels() {
     have_requirements
     python=$venv/bin/python
+    ! has_rest || return 1
     [ "$by" != pip ] && [ -x "$python" ] && find_uv "$python" && take_settings || return 1
     export UV_PYTHON_DOWNLOADS=never UV_INDEX_STRATEGY=unsafe-best-match UV_NO_SOURCES=1
     wheels=$(uv_plan --no-build "$@") && [ "$wheels" = "$(uv_plan --offline "$@" || uv_plan "$@")" ] || return 1
@@ -202,9 +203,25 @@ install_with_pip() {
     export PIP_CACHE_DIR="$PIP_CACHE_DIR/$abi" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     # Outside of a virtual environment the image is what is meant to change.
     export PIP_BREAK_SYSTEM_PACKAGES=1
-    # A project that takes its version from Git has no Git here.
-    [ "$1" != --no-deps ] || export SETUPTOOLS_SCM_PRETEND_VERSION="${SETUPTOOLS_SCM_PRETEND_VERSION:-0.0.0}"
-    "$python" -m pip install "$@"
+    [ "$1" != --no-deps ] || without_git
+    if ! has_rest; then
+        "$python" -m pip install "$@"
+        return
+    fi
+    # A lock names all that is needed.
+    "$python" -m pip install --no-deps "$@"
+    ! grep -q -v -e '://[^/]' "$requirements.rest" || without_git
+    "$python" -m pip install --no-deps -r "$requirements.rest"
+}
+
+# Requirements of a project that have no hash.
+has_rest() {
+    [ -n "${requirements-}" ] && [ -s "$requirements.rest" ]
+}
+
+# A project that takes its version from Git has no Git here.
+without_git() {
+    export SETUPTOOLS_SCM_PRETEND_VERSION="${SETUPTOOLS_SCM_PRETEND_VERSION:-0.0.0}"
 }
 
 # Compiled files name no times, so that the same packages make the same image.

@@ -16,7 +16,10 @@ install_program() {
 program_of() {
     if [ ! -d "$work/programs" ]; then
         mkdir "$work/programs"
-        tar -xzf "$archive" -C "$work/programs" --no-same-owner 2>/dev/null || cp -- "$archive" "$work/programs/$1"
+        case $path in
+            *.tar.gz) tar -xzf "$archive" -C "$work/programs" --no-same-owner ;;
+            *) cp -- "$archive" "$work/programs/$1" ;;
+        esac
     fi
     found=$(find "$work/programs" -type f \( -name "$1" -o -name "$1-*-linux-*" \) | LC_ALL=C sort | head -n 1)
     if [ -z "$found" ]; then

@@ -28,7 +28,19 @@ write_requirements() (
         uv.lock) export_with_uv ;;
         poetry.lock) export_with_poetry ;;
     esac
+    # Only a development image has the repo at the place where it is now.
+    [ -n "$develop" ] || sed -i 's/^-e //' "$requirements"
+    split_requirements
 )
+
+# pip wants a hash for all of a call or for none, and what is of Git or of the repo has none: a file of its own.
+split_requirements() {
+    sed -e ':more' -e '/\\$/{' -e 'N' -e 's/ *\\\n */ /' -e 'b more' -e '}' "$requirements" >"$requirements.all"
+    if grep -q -e ' --hash=' "$requirements.all"; then
+        grep -v -e ' --hash=' -e '^--' -e '^#' -e '^$' "$requirements.all" >"$requirements.rest" || true
+        grep -e ' --hash=' -e '^--' "$requirements.all" >"$requirements"
+    fi
+}
 
 project_python() {
     for one in "$venv/bin/python" python3 python; do

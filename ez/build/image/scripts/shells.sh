@@ -12,6 +12,11 @@ set_up_shells() {
             chown "$user:$user" "$home/$file"
         fi
     done
+    # As the skeletons of Debian and Fedora have it: bash reads its file at a login too.
+    if [ ! -e "$home/.profile" ] && [ ! -e "$home/.bash_profile" ]; then
+        echo '[ -z "${BASH_VERSION:-}" ] || . ~/.bashrc' >"$home/.profile"
+        chown "$user:$user" "$home/.profile"
+    fi
 }
 
 # For bash and zsh. A login to work begins in the repo; zsh does not read what tells bash so.

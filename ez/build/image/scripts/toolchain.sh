@@ -72,7 +72,7 @@ choose() {
         install_with_apt
     else
         echo "ez: Python $version is neither in this image nor in its distribution, and uv could not download it" >&2
-        echo "ez: ask for a version the distribution has, or set the variable UV_PYTHON_INSTALL_MIRROR for it" >&2
+        echo "ez: ask for a version the distribution has, or set mirrors.uv_python if this network has uv's elsewhere" >&2
         exit 1
     fi
 }

@@ -73,6 +73,13 @@ def r_lang(base: State, wanted: Wanted, *, compiling: bool) -> Run:
     return step(base, argv, (APT,), wanted.around, note=wanted.note)
 
 
+def rstudio(base: State, wanted: Wanted, *, compiling: bool) -> Run:
+    """RStudio Server, and R as `r_lang` has it, unless the image has them. They are packages, so no branch."""
+    scripts = ("apt", "fetch", "rstudio-absent", "download", "r", "rstudio-server")
+    argv = command(*scripts, arguments=(*TABLE["rstudio"].arguments(), "compile" if compiling else ""))
+    return step(base, argv, (APT, DOWNLOADS), wanted.around, note=wanted.note)
+
+
 def r_packages(base: State, repository: str, packages: tuple[str, ...], wanted: Wanted) -> Run:
     argv = command("fetch", "r-packages", arguments=(repository, SERVERS["cran"], *packages))
     return step(base, argv, (R,), wanted.around, note=wanted.note)

@@ -129,11 +129,14 @@ DOWNLOADS = {
             "bin/checksums/julia-{version}.sha256",
         ),
         Download(
-            "starship",
-            "1.24.0",
-            _GITHUB.format("starship/starship"),
-            Archive("v{version}/starship-x86_64-unknown-linux-musl.tar.gz"),
-            Archive("v{version}/starship-aarch64-unknown-linux-musl.tar.gz"),
+            "rstudio",
+            "2023.12.1-402",
+            "https://download2.rstudio.org/server",
+            Archive(
+                "jammy/amd64/rstudio-server-{version}-amd64.deb",
+                "2ceeebe5d1d77068b36e85f7cf366cd1409f7642a80261b6bbeb3da945ef0888",
+            ),
+            Archive("jammy/arm64/rstudio-server-{version}-arm64.deb"),
         ),
         Download(
             "codex",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ez.build.frontends.envd.language import Builtin, Call, Parameter
 from ez.build.frontends.envd.record import At, Jupyter, PipIndex, Record
-from ez.build.frontends.passwords import refuse_passwords
+from ez.build.frontends.passwords import OWN_INDEX, refuse_passwords
 
 HIGHEST_PORT = 65535
 HIGHEST_ID = 65535
@@ -13,6 +13,8 @@ HIGHEST_ID = 65535
 def _apt_source(record: Record, call: Call) -> None:
     if not call.string("source"):
         raise call.wrong("source is required", "give the whole content of `sources.list`")
+    hint = "leave it out and set your own mirror: ez config set mirrors.apt_ubuntu URL"
+    refuse_passwords("config.apt_source", (call.string("source"),), call.position, hint)
     record.apt_source = At(call.string("source"), call.position)
 
 
@@ -24,6 +26,8 @@ def _pip_index(record: Record, call: Call) -> None:
         if "\n" in call.string(name) or "\r" in call.string(name):
             raise call.wrong(f"config.pip_index: a line end in `{name}`", "give one URL")
     refuse_passwords("config.pip_index", (call.string("url"), call.string("extra_url")), call.position)
+    if "${" in call.string("url") + call.string("extra_url"):
+        raise call.wrong("config.pip_index: pip puts in no variables here", OWN_INDEX)
     earlier = record.pip_index.value.extra_url if record.pip_index else ""
     index = PipIndex(call.string("url"), call.string("extra_url") or earlier, call.bool("trust"))
     record.pip_index = At(index, call.position)
@@ -47,15 +51,17 @@ def _shm_size(record: Record, call: Call) -> None:
 
 
 def _cran_mirror(record: Record, call: Call) -> None:
-    record.cran_mirror = _address(call)
+    record.cran_mirror = _address("config.cran_mirror", "cran", call)
 
 
 def _julia_pkg_server(record: Record, call: Call) -> None:
-    record.julia_pkg_server = _address(call)
+    record.julia_pkg_server = _address("config.julia_pkg_server", "julia_packages", call)
 
 
-def _address(call: Call) -> str:
-    """The one `url`, empty for the default server."""
+def _address(name: str, mirror: str, call: Call) -> str:
+    """The one `url`, empty for the default server, which the setting `mirror` stands in for as well."""
+    hint = f"leave it out and set your own address: ez config set mirrors.{mirror} URL"
+    refuse_passwords(name, (call.string("url"),), call.position, hint)
     if any(character.isspace() or character in "\"'\\" for character in call.string("url")):
         raise call.wrong(f"not a URL: `{call.string('url')!r}`", "give one URL, for example `https://cran.example.org`")
     return call.string("url")

@@ -15,7 +15,7 @@ def _python(record: Record, call: Call) -> None:
     asked = call.string("version")
     if asked.startswith("2"):
         raise call.wrong("envd doesn't support this Python version", "use Python 3, for example `3.11`")
-    version = DEFAULT_PYTHON if asked in ("", "3") else asked
+    version = DEFAULT_PYTHON if asked in ("", "3") else asked.removesuffix(".*")
     if not re.fullmatch(r"3\.\d{1,3}(\.\d{1,3})?", version):
         raise call.wrong(f"python version {version} is not supported", "write it as `3.11` or `3.11.4`")
     record.python = At(version, call.position)

@@ -22,11 +22,19 @@ def _environ(record: Record, call: Call) -> None:
     for name in call.table("env"):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise call.wrong(f"runtime.environ: not a name of a variable: `{name}`", "use letters, digits and `_`")
-    for entry in call.strings("extra_path"):
-        if not entry.startswith("/") or ":" in entry:
-            raise call.wrong(f"runtime.environ: not an absolute path: `{entry}`", "give one absolute path per entry")
     record.environ.update(call.table("env"))
-    record.extra_path.extend(call.strings("extra_path"))
+    record.extra_path.extend(_directories(call))
+
+
+def _directories(call: Call) -> list[str]:
+    """Those of `extra_path`: an entry may hold several, as PATH does, and begin with `~` for the user's home."""
+    found = []
+    for entry in ":".join(call.strings("extra_path")).split(":"):
+        path = HOME + entry[1:] if entry == "~" or entry.startswith("~/") else entry
+        if path and not path.startswith("/"):
+            raise call.wrong(f"runtime.environ: not an absolute path: `{entry}`", "begin it with `/` or `~/`")
+        found.append(path)
+    return [path for path in found if path]
 
 
 def _expose(record: Record, call: Call) -> None:
@@ -81,7 +89,8 @@ def _mount(record: Record, call: Call) -> None:
     if isinstance(source, DataSource):
         if not is_name(source.name):
             raise call.wrong("invalid data source", 'use `data.envd("name")`')
-        mount = HostMount(f"{MANAGED}/{source.name}".rstrip("/"), target, managed=True)
+        # All of them together: whoever writes there decides what their names lead to.
+        mount = HostMount(f"{MANAGED}/{source.name}".rstrip("/"), target, managed=bool(source.name))
     else:
         mount = HostMount(mount_source(source, call), target)
     record.mounts.append(At(mount, call.position))

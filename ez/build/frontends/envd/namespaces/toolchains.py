@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from ez.build.frontends.envd.language import Builtin, Call, Parameter
 from ez.build.frontends.envd.record import At, CondaPackages, Cuda, Record, Tool
+from ez.build.frontends.passwords import refuse_passwords
 from ez.build.image.cuda import check_version
 from ez.errors import DefinitionError
 
@@ -19,6 +21,8 @@ _VERSIONS = {
 }
 """Which versions make sense, and how they are written."""
 
+_OWN_CHANNELS = "leave it out and set where your channels are: ez config set mirrors.conda URL"
+
 
 def _uv(record: Record, call: Call) -> None:
     version = call.string("python_version")
@@ -29,6 +33,7 @@ def _pixi(record: Record, call: Call) -> None:
     index = call.string("pypi_index")
     if re.search(r"[\s\"'\\]", index) or not index.isprintable():
         raise call.wrong(f"install.pixi: not a URL: `{index!r}`", "give one URL of a package index")
+    refuse_passwords("install.pixi", (index,), call.position, "leave out `pypi_index`")
     mirror = "mirror" if call.bool("use_pixi_mirror") else ""
     _add(record, call, Tool("pixi", options=(mirror, index)))
 
@@ -92,22 +97,47 @@ def _conda_channel(record: Record, call: Call) -> None:
             f"config.conda_channel: not the text of a `.condarc`: `{text.strip()[:60]}`",
             f'write `config.conda_channel(channel="channels:\\n  - {text.strip().split()[0]}\\n")`',
         )
+    refuse_passwords("config.conda_channel", (text,), call.position, _OWN_CHANNELS)
     record.conda_channel = At(text, call.position)
 
 
 def _conda_packages(record: Record, call: Call) -> None:
     """Names and channels add up to one command; the environment file is that of the last call."""
-    names, channels, file = call.strings("name"), call.strings("channel"), call.string("env_file")
-    if file and (names or channels):
+    file = call.string("env_file")
+    if file and (call.strings("name") or call.strings("channel")):
         raise call.wrong("env_file and name/channel are mutually exclusive", "use two calls, or name all in the file")
     if record.conda is None:
         raise call.wrong("cannot install conda packages when conda is not installed", "call `install.conda()` before")
+    names, channels = _conda_words(call)
     for word in (*names, *channels):
         if not word.strip() or word.startswith("-") or not word.isprintable():
             raise call.wrong(f"install.conda_packages: not a package or channel: `{word}`", "list only names")
+    refuse_passwords("install.conda_packages", (*names, *channels), call.position, _OWN_CHANNELS)
     if names or channels:
         record.conda_packages.append(At(CondaPackages(names, channels), call.position))
     record.conda_env_file = At(file, call.position) if file else None
+
+
+def _conda_words(call: Call) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and channels. Entries may hold several words and `-c CHANNEL`: they are joined, then split by a shell's
+    rules; what begins as a comparison belongs to the name before it."""
+    joined = " ".join(call.strings("name"))
+    try:
+        words = iter(shlex.split(joined))
+    except ValueError as error:
+        raise call.wrong(f"install.conda_packages: an open quote: `{joined}`", "close the quote") from error
+    names: list[str] = []
+    channels = list(call.strings("channel"))
+    for word in words:
+        if word in ("-c", "--channel"):
+            channels.append(next(words, ""))
+        elif word.startswith("--channel="):
+            channels.append(word.partition("=")[2])
+        elif names and word.startswith(("<", ">", "=", "!", "~")):
+            names[-1] += f" {word}"
+        elif word not in ("", "-y", "--yes"):
+            names.append(word)
+    return tuple(names), tuple(channels)
 
 
 def _cuda(record: Record, call: Call) -> None:

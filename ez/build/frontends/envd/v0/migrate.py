@@ -56,14 +56,17 @@ def migrate(directory: Path, name: str, entry: str, given: Given = NOTHING_GIVEN
     if said == V1 or (not said and _is_v1(run, file, given)):
         return Migration()
     before = run.definition(V0, given)
-    texts = {source.name: source.data.decode() for source in before.sources if source.name in before.inputs}
+    written = {source.name: source.data for source in before.sources if source.name in before.inputs}
+    texts = {path: data.decode("utf-8-sig") for path, data in written.items()}
     rewritten = _rewritten(texts, inputs.locate(file), function)
     after = {path: new.text for path, new in rewritten.items()}
     left = [Left(path, one.line, one.text) for path, new in rewritten.items() for one in new.untranslated]
     if not left:
         edited = replace(given, edit=lambda path, text: after.get(path, text))
         left = _differences(before, lambda: run.definition(V1, edited), file)
-    files = (MigratedFile(path, texts[path], after[path]) for path in sorted(texts) if texts[path] != after[path])
+    files = (
+        MigratedFile(path, written[path].decode(), after[path]) for path in sorted(texts) if texts[path] != after[path]
+    )
     return Migration(tuple(files), tuple(sorted(left, key=lambda one: (one.file, one.line))))
 
 
