@@ -25,7 +25,7 @@ from tests.testbed.docker import docker
 NAME = "bench-envd"
 IMAGE = "ez-bench/envd"
 ROUNDS = 7
-COLD_ROUNDS = 3
+LONG_ROUNDS = 3
 RUNS = 20
 BASE = "ubuntu:22.04"
 BUILD_ENVD = """# syntax=v1
@@ -74,12 +74,13 @@ class Sides:
 
     def graph(self) -> list[Row]:
         """Whole processes; envd also reads the base image's configuration, from a registry on this machine."""
-        return self._turns("file to graph", self._print_graph, self._debug)
+        return self._turns("file to graph", ROUNDS, self._print_graph, self._debug)
 
     def no_change(self) -> list[Row]:
+        """Of envd a whole build, wherever the variables of this run have another order than those of the last."""
         self._build()
         self._build_theirs()
-        return self._turns("nothing changed", self._build, self._build_theirs)
+        return self._turns("nothing changed", LONG_ROUNDS, self._build, self._build_theirs)
 
     def sizes(self) -> list[Row]:
         base = _size(BASE)
@@ -108,13 +109,13 @@ class Sides:
         try:
             for action in actions.values():
                 action()
-            return _rows("cold", interleaved(COLD_ROUNDS, actions))
+            return _rows("cold", interleaved(LONG_ROUNDS, actions))
         finally:
             docker("rmi", "--force", IMAGE, f"{NAME}:dev", *bases, check=False)
 
-    def _turns(self, what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> list[Row]:
+    def _turns(self, what: str, rounds: int, ours: Callable[[], object], theirs: Callable[[], object]) -> list[Row]:
         actions = {"ez": partial(timed, ours), "envd": partial(timed, theirs)}
-        return _rows(what, interleaved(ROUNDS, actions))
+        return _rows(what, interleaved(rounds, actions))
 
     def _build(self) -> None:
         self._person.run(EZ, "build", "--quiet", "--tag", IMAGE, directory=self._place)
