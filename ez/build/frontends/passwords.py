@@ -13,6 +13,7 @@ OWN_INDEX = "leave it out and set your own index: ez config set network.pip_inde
 LENT = 'leave it out and lend it: `install.python_packages(..., secrets=["id=netrc,target=/root/.netrc"])`'
 
 _ADDRESS = re.compile(r"(?P<scheme>https?://)(?P<who>[^/\s?#]*)@(?P<host>[^/\s?#@]*)", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/@]*@")
 _VARIABLE = re.compile(r"\$\{\w+\}", re.ASCII)
 """What pip puts a variable of the step in for."""
 
@@ -24,6 +25,11 @@ def refuse_passwords(call: str, texts: Iterable[str], position: Position | None,
             if _is_written(found["who"]):
                 message = f"{call}: a password in the address `{found['scheme']}***@{found['host']}`"
                 raise DefinitionError(message, hint, **where(position))
+
+
+def without_user(url: str) -> str:
+    """A web address without what it says of who asks, for labels."""
+    return _USER.sub("", url)
 
 
 def _is_written(who: str) -> bool:

@@ -6,7 +6,6 @@ container's own programs: a change of those, or of a service, runs no step again
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -14,6 +13,7 @@ from ez.build.frontends import Described
 from ez.build.frontends.envd import extensions, files, packages, toolchains
 from ez.build.frontends.envd.record import At, Commands, Record
 from ez.build.frontends.inputs import Inputs
+from ez.build.frontends.passwords import without_user
 from ez.build.frontends.where import where
 from ez.build.graph import BindMount, FileAction, ImageConfig, Mount, Note, Run, State
 from ez.build.image import caches, environment, layers, python, services
@@ -244,7 +244,7 @@ def _labels(record: Record) -> tuple[tuple[str, str], ...]:
     """The repo, without a name or password in its URL."""
     url, description = record.repo
     labels = {
-        "org.opencontainers.image.source": re.sub(r"(?<=://)[^/@]*@", "", url),
+        "org.opencontainers.image.source": without_user(url),
         "org.opencontainers.image.description": description,
     }
     return tuple((name, value) for name, value in labels.items() if value)

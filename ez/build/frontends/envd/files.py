@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
 from ez.build.frontends.envd.record import At, Copy, GitConfig, Record
 from ez.build.frontends.inputs import LEFT_OUT, Inputs
+from ez.build.frontends.passwords import without_user
 from ez.build.frontends.where import where
 from ez.build.graph import (
     CopyAction,
@@ -31,14 +31,16 @@ CONTEXT = "context"
 
 DOWNLOADS = f"{HOME}/extra_source"
 
+MOUNT = "/dev/shm/ez-context"
+"""Where a step finds the few files that it needs of the repo: in memory, so that no mount point stays behind."""
+
 
 def downloads(state: State, record: Record) -> State:
     """Files by `io.http`, in call order, where envd puts them. A later one of the same name wins."""
     uid, gid = owner(record)
     for asked in record.downloads:
         wanted = asked.value
-        shown = re.sub(r"(?<=://)[^/@]*@", "", wanted.url)
-        note = Note(f"download {shown}"[:200], asked.position)
+        note = Note(f"download {without_user(wanted.url)}"[:200], asked.position)
         source = HttpSource(wanted.url, wanted.filename, wanted.checksum, uid=uid, gid=gid, note=note)
         target = f"{DOWNLOADS}/{wanted.filename}"
         actions = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -20,9 +20,6 @@ from ez.build.image.branches import Branch
 from ez.build.image.layers import Surroundings
 from ez.build.image.python import PipCall
 from ez.errors import DefinitionError
-
-MOUNT = "/dev/shm/ez-context"
-"""Where a pip step finds the few files that it needs of the repo: in memory, so that no mount point stays behind."""
 
 
 def apt_source(state: State, record: Record) -> State:
@@ -58,7 +55,7 @@ def apt(state: State, record: Record, around: Surroundings) -> State:
     names = tuple(dict.fromkeys(name for one in asked for name in one.value))
     if not names:
         return state
-    note = Note(_label("apt-get install", names), asked[0].position)
+    note = Note(toolchains.label_of("apt-get install", names), asked[0].position)
     python = record.whole.python
     version = python.value if python and not record.whole.conda else ""
     return layers.apt_packages(state, names, around, note, python=version)
@@ -94,13 +91,11 @@ def _with_secrets(call: PipCall, record: Record) -> PipCall:
     return replace(call, mounts=(*call.mounts, *secrets)) if secrets else call
 
 
-def _label(what: str, names: Iterable[str]) -> str:
-    return f"{what} {' '.join(names)}"[:100]
-
-
 def _named(asked: At[tuple[str, ...]]) -> PipCall:
     words = _words(asked)
-    return PipCall(words, installer_of(words), note=Note(_label("pip install", asked.value), asked.position))
+    return PipCall(
+        words, installer_of(words), note=Note(toolchains.label_of("pip install", asked.value), asked.position)
+    )
 
 
 def _words(asked: At[tuple[str, ...]]) -> tuple[str, ...]:
@@ -124,7 +119,7 @@ def _requirements(record: Record, inputs: Inputs, workdir: str) -> Iterator[PipC
     path, position = record.pip_requirements.value, record.pip_requirements.position
     needed = requirements(inputs, path, position)
     source = files.local(inputs, needed.files, position)
-    place = workdir if needed.directories else MOUNT
+    place = workdir if needed.directories else files.MOUNT
     yield PipCall(
         ("-r", inputs.locate(path)),
         needed.installer,
@@ -139,9 +134,9 @@ def _wheels(asked: At[tuple[str, ...]], inputs: Inputs) -> PipCall:
     source = files.local(inputs, paths, asked.position)
     return PipCall(
         tuple(f"./{path}" for path in paths),
-        cwd=MOUNT,
-        mounts=(BindMount(MOUNT, source),),
-        note=Note(_label("pip install", asked.value), asked.position),
+        cwd=files.MOUNT,
+        mounts=(BindMount(files.MOUNT, source),),
+        note=Note(toolchains.label_of("pip install", asked.value), asked.position),
     )
 
 

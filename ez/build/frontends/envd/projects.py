@@ -15,7 +15,6 @@ from ez.build.frontends.requirements import installer_of
 from ez.build.graph import BindMount, Files, MkFileAction, Note, Position, Scratch
 from ez.build.image.python import Installer, LockedProject, PipCall
 
-PLACE = "/dev/shm/ez-context"
 _LINES = "/dev/shm/ez-pipfile"
 _HASHED = " --hash="
 
@@ -38,7 +37,7 @@ def _needs(project: Project, inputs: Inputs, position: Position, workdir: str, d
     if project.locked is Locked.NONE:
         return ()
     whole = not project.needed
-    place = workdir if whole and dev else PLACE
+    place = workdir if whole and dev else files.MOUNT
     mount = BindMount(place, files.local(inputs, project.needed or (".",), position), readonly=not whole)
     installer = Installer.PIP if whole else Installer.UV_WITH_INDEX if project.indexes else Installer.UV
     locked = LockedProject(project.locked.value, ",".join(project.extras), ",".join(project.groups) if dev else "", dev)
@@ -73,7 +72,7 @@ def _from_file(
     words = (*_indexes(project), "-r", f"{_LINES}/requirements.txt")
     if not any(line.removeprefix("-e ").startswith(".") for line in lines):
         return PipCall((*words, "--no-deps"), installer, "/", tuple(mounts), note, name="project")
-    place = workdir if dev else PLACE
+    place = workdir if dev else files.MOUNT
     mounts.append(BindMount(place, files.local(inputs, (".",), note.position), readonly=False))
     return PipCall(("--no-deps", *words), installer, _cwd(place, project), tuple(mounts), note, name="project")
 
@@ -91,7 +90,7 @@ def _itself(project: Project, inputs: Inputs, position: Position, workdir: str, 
     path = f"./{project.place}" if project.place != "." else "."
     extras = f"[{','.join(project.extras)}]" if alone and project.extras else ""
     words = (*(() if alone else ("--no-deps",)), *(("-e",) if dev else ()), f"{path}{extras}")
-    place = workdir if dev else PLACE
+    place = workdir if dev else files.MOUNT
     if dev and project.sparse:
         source = files.matching(inputs, project.sparse, position)
     else:

@@ -17,7 +17,6 @@ from ez.build.image.tools import steps
 from ez.build.image.tools.steps import CONDA_ENV, CONDA_PATH, TOOLS, Wanted
 from ez.errors import DefinitionError
 
-MOUNT = "/dev/shm/ez-context"
 NEEDED = {"rust": ("gcc", "libc6-dev"), "nodejs": ("libatomic1",)}
 """Packages of the distribution that a tool is of no use without: what Rust links with, and a library of Node.js."""
 
@@ -95,10 +94,10 @@ def packages(state: State, record: Record, inputs: Inputs, workdir: str, around:
     if record.conda and entered:
         state = steps.conda_shell(state)
     for asked in record.r_packages:
-        wanted = Wanted(around=around, note=Note(_label("R install.packages", asked.value), asked.position))
+        wanted = Wanted(around=around, note=Note(label_of("R install.packages", asked.value), asked.position))
         state = steps.r_packages(state, record.cran_mirror, asked.value, wanted)
     for asked in record.julia_packages:
-        wanted = Wanted(around=around, note=Note(_label("julia Pkg.add", asked.value), asked.position))
+        wanted = Wanted(around=around, note=Note(label_of("julia Pkg.add", asked.value), asked.position))
         state = steps.julia_packages(state, record.julia_pkg_server, asked.value, wanted)
     return state
 
@@ -136,7 +135,7 @@ def _conda_packages(
         return state
     channels = dict.fromkeys(channel for asked in record.conda_packages for channel in asked.value.channels)
     arguments = (*(word for channel in channels for word in ("-c", channel)), *names)
-    note = Note(_label("conda install", names), record.conda_packages[0].position)
+    note = Note(label_of("conda install", names), record.conda_packages[0].position)
     return steps.conda_packages(state, arguments, Wanted(around=around, note=note, equipped=entered))
 
 
@@ -147,7 +146,7 @@ def _environment_file(
     assert record.conda_env_file is not None
     path, position = record.conda_env_file.value, record.conda_env_file.position
     needed, directories = environment_files(inputs, path, position)
-    place = workdir if directories else MOUNT
+    place = workdir if directories else files.MOUNT
     if directories and record.dev:
         state = layers.work_directory(state, workdir)
     mount = BindMount(place, files.local(inputs, needed, position), readonly=not directories)
@@ -155,5 +154,6 @@ def _environment_file(
     return steps.conda_packages(state, ("-f", inputs.locate(path)), wanted, cwd=place, mounts=(mount,))
 
 
-def _label(what: str, names: tuple[str, ...]) -> str:
+def label_of(what: str, names: tuple[str, ...]) -> str:
+    """What people are told about a step that installs `names`."""
     return f"{what} {' '.join(names)}"[:100]

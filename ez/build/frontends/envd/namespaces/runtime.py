@@ -38,16 +38,23 @@ def _directories(call: Call) -> list[str]:
 
 
 def _expose(record: Record, call: Call) -> None:
-    inside, outside, address = call.int("envd_port"), call.int("host_port"), call.string("listen_addr")
-    if not 1 <= inside <= HIGHEST_PORT:
-        raise call.wrong("envd_port must be a positive integer less than 65535", "use a port from 1 to 65535")
-    if not 0 <= outside <= HIGHEST_PORT:
-        raise call.wrong("host_port must be a positive integer less than 65535", "use 0 for any free port")
+    inside, outside = ports_of(call)
+    address = call.string("listen_addr")
     try:
         ip_address(address)
     except ValueError as error:
         raise call.wrong("listening_addr must be a valid IP address", "use `127.0.0.1`") from error
     record.ports.append(Port(inside, outside, call.string("service"), address))
+
+
+def ports_of(call: Call) -> tuple[int, int]:
+    """The port inside and the one on the computer, 0 for any. Raises DefinitionError for a number that is no port."""
+    inside, outside = call.int("envd_port"), call.int("host_port")
+    if not 1 <= inside <= HIGHEST_PORT:
+        raise call.wrong("envd_port must be a positive integer less than 65535", "use a port from 1 to 65535")
+    if not 0 <= outside <= HIGHEST_PORT:
+        raise call.wrong("host_port must be a positive integer less than 65535", "use 0 for any free port")
+    return inside, outside
 
 
 def _daemon(record: Record, call: Call) -> None:

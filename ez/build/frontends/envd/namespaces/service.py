@@ -10,7 +10,6 @@ from ez.build.frontends.envd.record import At, Record, Service
 from ez.build.image.services import JUPYTER, program
 from ez.models import HostMount, Port
 
-HIGHEST_PORT = 65535
 NO_TOKEN = "''"
 """How envdlib writes that there is none."""
 
@@ -56,11 +55,7 @@ def _need(record: Record, call: Call, package: str) -> None:
 
 
 def _published(record: Record, call: Call, service: str) -> int:
-    inside, outside = call.int("envd_port"), call.int("host_port")
-    if not 1 <= inside <= HIGHEST_PORT:
-        raise call.wrong("envd_port must be a positive integer less than 65535", "use a port from 1 to 65535")
-    if not 0 <= outside <= HIGHEST_PORT:
-        raise call.wrong("host_port must be a positive integer less than 65535", "use 0 for any free port")
+    inside, outside = runtime.ports_of(call)
     record.ports.append(Port(inside, outside, service))
     return inside
 
