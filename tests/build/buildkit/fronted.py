@@ -1,10 +1,11 @@
 """The testbed's registry behind a door of its own: one that asks who comes, fails, or takes its time."""
 
 import base64
+import random
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,10 +26,19 @@ class Door:
     hold: threading.Event = field(default_factory=threading.Event)
 
 
+def serving(host: str, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """A server at a port below those that systems give out by themselves, so that a computer to which the port is
+    forwarded under the same number has nothing there."""
+    for _ in range(20):
+        with suppress(OSError):
+            return ThreadingHTTPServer((host, random.randrange(20000, 32000)), handler)
+    raise OSError(f"no free port at {host}")
+
+
 @contextmanager
 def fronted(registry: str, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Door]:
     """A server on `host` that passes requests on to `registry` (`host:port`), as its `Door` says at that moment."""
-    server = ThreadingHTTPServer((host, 0), _Handler)
+    server = serving(host, _Handler)
     server.socket = server.socket if tls is None else tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     door = Door(f"{host}:{server.server_address[1]}")

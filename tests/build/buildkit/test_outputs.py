@@ -152,8 +152,8 @@ def test_one_other_platform_works_on_every_engine(every_engine: Engine, testbed:
 
 @pytest.mark.parametrize("every_engine", ["local", "ready_28"], indirect=True)
 def test_a_step_of_a_platform_that_is_not_emulated_says_so(every_engine: Engine) -> None:
-    """The head of an ELF program for another machine (ELF64, e_machine EM_AARCH64 = 183)."""
-    program = b"\x7fELF\x02\x01\x01" + bytes(9) + (2).to_bytes(2, "little") + (183).to_bytes(2, "little") + bytes(44)
+    """The head of an ELF program for a machine that nobody emulates (ELF64, e_machine EM_IA_64 = 50)."""
+    program = b"\x7fELF\x02\x01\x01" + bytes(9) + (2).to_bytes(2, "little") + (50).to_bytes(2, "little") + bytes(44)
     state = Files(SMALL, (MkFileAction("/program", program, mode=0o755),))
     with pytest.raises(StepError, match="cannot run programs of this platform") as caught:
         every_engine.build(define(sh(state, f"/program # {uuid.uuid4()}")))

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from tests.build.buildkit.fronted import serving
+
 USER, PASSWORD, IDENTITY = "me", "canary-password", "canary-identity"
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
@@ -40,7 +42,7 @@ class Door:
 def standing(door: Door, keys: Path | None = None) -> Iterator[Door]:
     """The door at an address of this machine's loopback; with TLS and an authority of its own, kept in `keys`."""
     handler = type("Handler", (_Handler,), {"door": door})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with serving("127.0.0.1", handler) as server:
         if keys is not None:
             server.socket = server_tls(keys).wrap_socket(server.socket, server_side=True)
             door.authority = (keys / "ca.pem").read_text()
