@@ -62,6 +62,14 @@ KEYS: dict[str, Key] = {
         "the buildkitd of other computers, for builds there: `COMPUTER=ADDRESS`, several with spaces between them",
         ("EZ_BUILDKITD",),
     ),
+    "idle.after": Key(
+        str,
+        "minutes without work after which a machine of yours rests: 5 or more, or off; empty leaves it as it is",
+        ("EZ_IDLE_AFTER",),
+    ),
+    "idle.action": Key(
+        str, "how it rests: suspend (its environments stop) or poweroff (it does)", ("EZ_IDLE_ACTION",), "suspend"
+    ),
     "ssh.config": Key(str, "the OpenSSH configuration that gets ez's Include line", ("EZ_SSH_CONFIG",)),
     "network.http_proxy": Key(str, "proxy for http", ("EZ_HTTP_PROXY", "http_proxy", "HTTP_PROXY")),
     "network.https_proxy": Key(str, "proxy for https", ("EZ_HTTPS_PROXY", "https_proxy", "HTTPS_PROXY")),
@@ -76,12 +84,18 @@ KEYS: dict[str, Key] = {
     "mirrors.apt_debian": Key(str, "mirror of the Debian archive", ("EZ_APT_DEBIAN",)),
     "mirrors.apt_ubuntu": Key(str, "mirror of the Ubuntu archive", ("EZ_APT_UBUNTU",)),
     "mirrors.registry": Key(str, "mirror of Docker Hub for engines that ez installs", ("EZ_REGISTRY_MIRROR",)),
+    "mirrors.nvidia": Key(
+        str, "mirror of developer.download.nvidia.com/compute/cuda/repos, for drivers", ("EZ_MIRROR_NVIDIA",)
+    ),
+    "mirrors.nvidia_toolkit": Key(
+        str, "mirror of nvidia.github.io/libnvidia-container, for cards in containers", ("EZ_MIRROR_NVIDIA_TOOLKIT",)
+    ),
     **{
         f"mirrors.{name}": Key(str, f"mirror of {place}", (f"EZ_MIRROR_{name.upper()}",))
         for name, place in TOOLS.items()
     },
 }
-_PERSONAL_TABLES = ("build", "cache", "mirrors", "network", "ssh")
+_PERSONAL_TABLES = ("build", "cache", "idle", "mirrors", "network", "ssh")
 PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in _PERSONAL_TABLES) | {"defaults.agent"}
 PROJECT_FILE = "ez.toml"
 
@@ -147,6 +161,7 @@ class Settings:
     def network(self) -> Network:
         """Read the certificate file and gather what every download goes through."""
         names = {"apt_debian": "apt.debian", "apt_ubuntu": "apt.ubuntu", "registry": "registry"}
+        names |= {name: name for name in ("nvidia", "nvidia_toolkit")}
         names |= {name: f"tool.{name}" for name in TOOLS}
         mirrors = {name: self.text(f"mirrors.{key}") for key, name in names.items()}
         return Network(

@@ -18,7 +18,9 @@ MISTAKES = REPOSITORY / "docs" / "reference" / "mistakes.md"
 DOCUMENTS = [*GUIDES, *sorted(REPOSITORY.glob("tests/**/*.md"))]
 
 
-@pytest.mark.parametrize("name", ["build-file.md", "commands.md", "settings.md", "engines.md", "mistakes.md"])
+@pytest.mark.parametrize(
+    "name", ["build-file.md", "commands.md", "settings.md", "engines.md", "mistakes.md", "prepare.md"]
+)
 def test_the_reference_is_up_to_date(name: str) -> None:
     written = (REPOSITORY / "docs" / "reference" / name).read_text()
     assert written == pages()[name], "run ./scripts/docs"

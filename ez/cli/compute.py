@@ -143,6 +143,8 @@ def info(
 ) -> None:
     """Show what a computer is: system, engine, disk, memory, GPUs; read from it now."""
     from ez.compute.facts import facts
+    from ez.compute.nvidia.cards import card
+    from ez.compute.nvidia.found import NVIDIA
 
     with session("compute-info", json_output=json_output) as run:
         with connect(run, name or old_name or "local") as host:
@@ -152,7 +154,8 @@ def info(
             print_json(found)
             return
         engine = f"{found.engine.version} ({found.engine.state}, {found.engine.store} image store)"
-        gpus = ", ".join(f"{gpu.vendor}:{gpu.device}" for gpu in found.gpus) or "none"
+        names = [card(gpu).title if gpu.vendor == NVIDIA else f"{gpu.vendor}:{gpu.device}" for gpu in found.gpus]
+        gpus = ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "none"
         rows = (
             ("name", found.computer),
             ("system", f"{found.os.name}, kernel {found.kernel}, {found.arch}"),
@@ -171,20 +174,42 @@ def info(
 @app.command()
 def prepare(
     name: ComputerArgument = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Put right what ez set up, even if it looks fine.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
+    gpu: Annotated[
+        bool | None,
+        typer.Option(
+            "--gpu/--no-gpu", help="Its NVIDIA cards have to work, or are left alone (default: if it has any)."
+        ),
+    ] = None,
+    cuda: Annotated[
+        str | None, typer.Option("--cuda", metavar="VERSION", help="Their driver has to know this CUDA, as `12.4`.")
+    ] = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     old_name: OldComputerOption = None,
 ) -> None:
-    """Make a computer ready for environments: Git and a Docker Engine that you may use."""
+    """Make a computer ready for environments: Git, a Docker Engine that you may use, and its NVIDIA cards.
+
+    It goes on there when the connection drops, and after restarts; running it again follows it, or finds all done.
+    """
     from ez.compute.facts import facts
+    from ez.compute.need import GpuNeed, Need
     from ez.compute.prepare import prepare as make_ready
+    from ez.env.need import asked_gpu, idle_need
     from ez.events import step
+
+    wanted = asked_gpu(gpu, cuda)
 
     with session("compute-prepare", json_output=json_output, quiet=quiet, verbose=verbose) as run:
         with connect(run, name or old_name or "local") as host, step(run.sink, "prepare", f"Prepare {host.name}"):
-            ready = make_ready(host, facts(host), run.sink, network=run.settings.network(), dry_run=dry_run)
+            found = facts(host)
+            if wanted is None and gpu is None and not (host.is_local and not found.nvidia.source):
+                wanted = GpuNeed()
+            idle = None if host.is_local else idle_need(run.settings)
+            need = Need(run.settings.network(), gpu=wanted, idle=idle)
+            ready = make_ready(host, found, run.sink, need=need, repair=repair, dry_run=dry_run)
         run.stop_progress()
         if json_output:
             print_json(ready)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
-from ez.compute.facts import Facts, OperatingSystem
-from ez.errors import PrepareError
+from ez.compute.facts import OperatingSystem
 from ez.models import Network
 
-SETTINGS_FOLDER = "/run/ez/prepare/settings"
+SETTINGS_FOLDER = "/var/lib/ez/prepare/settings"
 """Where the settings of a running job lie on the computer."""
 
 _COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
@@ -48,41 +45,6 @@ def proxy_settings(need: Network) -> tuple[tuple[str, str], ...]:
             escaped = re.sub(r'(["\\])', r"\\\1", _one_line(value)).replace("%", "%%")
             lines.append(f'Environment="{key}={escaped}"')
     return (("proxy.conf", "\n".join(lines) + "\n"),)
-
-
-def engine_settings(facts: Facts, need: Network) -> tuple[tuple[str, str], ...]:
-    """The engine's daemon.json with the registry mirror merged in, and the text that it was made from.
-
-    Nothing if no mirror is wanted or it is there already. Raises PrepareError if the present file is not understood.
-    """
-    mirror = dict(need.mirrors).get("registry", "")
-    if not mirror:
-        return ()
-    before = facts.engine.settings
-    settings = _read(facts, before)
-    mirrors = settings.get("registry-mirrors", [])
-    if mirror in mirrors:
-        return ()
-    merged = {**settings, "registry-mirrors": [mirror, *mirrors]}
-    if mirror.startswith("http://"):
-        # For builds Docker 20.10 takes a mirror's scheme from here alone (moby's daemon.RegistryHosts).
-        merged["insecure-registries"] = [mirror.rstrip("/"), *settings.get("insecure-registries", [])]
-    return (("daemon.json", json.dumps(merged, indent=2) + "\n"), ("daemon.json.before", before or ""))
-
-
-def _read(facts: Facts, text: str | None) -> dict[str, Any]:
-    try:
-        settings = json.loads(text or "{}") if text is not None else None
-    except ValueError:
-        settings = None
-    lists = ("registry-mirrors", "insecure-registries")
-    if not isinstance(settings, dict) or not all(isinstance(settings.get(name, []), list) for name in lists):
-        raise PrepareError(
-            f"the engine's settings cannot be merged with the registry mirror: `/etc/docker/daemon.json` on "
-            f"`{facts.computer}`",
-            "correct that file, or unset `mirrors.registry`",
-        )
-    return settings
 
 
 def _sources(system: OperatingSystem, mirror: str) -> str:

@@ -10,10 +10,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from ez.compute.nvidia.found import Gpu, Nvidia, read_gpus, read_nvidia
+from ez.compute.reader import Reader
 from ez.errors import HostError, Result
 from ez.ssh.host import Host
 
 TIMEOUT_SECONDS = 60.0
+
+SECURE_BOOT = ("on", "off", "unknown")
+"""Whether the firmware lets only signed kernels and modules run; `off` also where there is no UEFI."""
+
+PLACES = ("machine", "container", "wsl")
+"""`container` where nobody may load kernel modules, `wsl` for Linux under Windows."""
+
+CLOUDS = (
+    ("azure", "7783-7084-3265-9085-8269-3286-77"),
+    ("aws", "Amazon EC2"),
+    ("google", "Google"),
+    ("oracle", "OracleCloud"),
+    ("alibaba", "Alibaba Cloud"),
+    ("digitalocean", "DigitalOcean"),
+    ("hetzner", "Hetzner"),
+    ("openstack", "OpenStack"),
+)
+"""Words of a machine's DMI table that clouds are known by; Azure's is its chassis' asset tag."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +58,8 @@ class Engine:
     `state`: `user` (the login user reaches it), `sudo` (only root does), `denied` (it runs and refuses the user, and
     root cannot be asked), `stopped`, `silent` (no answer in 15 s), `headless` (there, but no client), `absent`.
     `mirrors` are the registries that it asks before Docker Hub.
-    `settings` is the text of its daemon.json, empty without one, None where it cannot be read.
+    `settings` is the text of its daemon.json, empty without one, None where it cannot be read. `running` is the number
+    of containers that run.
     `kind` of the client: `docker`, `podman` (its shim), `snap`, or empty without one. `socket` is the engine's unix
     socket there, empty when the client talks to another machine's. `store`: `containerd`, `classic`, empty if unknown.
     """
@@ -56,11 +77,12 @@ class Engine:
     mirrors: tuple[str, ...]
     daemon: bool
     settings: str | None
+    running: int = 0
 
     @property
     def release(self) -> tuple[int, int]:
         """Major and minor version, (0, 0) if unknown."""
-        numbers = re.match(r"(\d+)\.(\d+)", self.version)
+        numbers = re.match(r"(\d{1,6})\.(\d{1,6})", self.version, re.ASCII)
         return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
@@ -78,24 +100,6 @@ class Buildkit:
     @property
     def is_there(self) -> bool:
         return bool(self.host or self.socket)
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A display controller on the PCI bus: vendor and device are four hexadecimal digits."""
-
-    address: str
-    vendor: str
-    device: str
-
-
-@dataclass(frozen=True)
-class Nvidia:
-    """`driver` is the loaded kernel module's version, empty without one."""
-
-    driver: str
-    toolkit: bool
-    cdi: bool
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,22 @@ class Packages:
 class Facts:
     """All of it. Sizes in bytes; `clock_skew` in seconds, positive when the computer's clock is ahead.
 
-    `sudo`: `root`, `passwordless`, `password`, `none`, or `unasked` where nothing needed it.
-    `preparing`: an ez is at work there right now. `extra` is the caller's own part.
+    `kernel` is the one that runs, `kernel_newest` the newest of its kind that is installed, empty where that is not
+    known; `kernel_headers`: modules can be built for it. `secure_boot`, `place` and `cloud` as in their constants.
+    `sudo`: `root`, `passwordless`, `password`, `none`, or `unasked` where nothing needed it. `switches` is the number
+    of NVIDIA's bridges between cards. `preparing`: an ez is at work there right now; `unfinished`: one waits for the
+    next boot, or was cut off. `watchdog` is what the idle watchdog was told, empty without one. `proxy`: the machine
+    has one of its own. `extra` is the caller's own part.
     """
 
     computer: str
     os: OperatingSystem
     kernel: str
+    kernel_newest: str
+    kernel_headers: bool
+    secure_boot: str
+    cloud: str
+    place: str
     arch: str
     boot_id: str
     init: str
@@ -141,6 +154,7 @@ class Facts:
     buildkit: Buildkit
     git: str
     gpus: tuple[Gpu, ...]
+    switches: int
     nvidia: Nvidia
     disk: Disk
     memory: int
@@ -149,7 +163,10 @@ class Facts:
     packages: Packages
     cloud_init: str
     preparing: bool
+    unfinished: bool
     reboot_required: bool
+    watchdog: str
+    proxy: bool
     clock_skew: float
     extra: str = ""
     extra_status: int = 0
@@ -170,7 +187,7 @@ def facts(host: Host, extra: str = "", extra_args: Sequence[str] = ()) -> Facts:
 
 def parse(computer: str, values: Mapping[str, str], now: float, extra: str = "", extra_status: int = 0) -> Facts:
     """Facts from the script's keys and values. Raises HostError for one that is missing or no value of its kind."""
-    reader = _Reader(computer, values)
+    reader = Reader(computer, values)
     engine = _engine(reader)
     disk = Disk(
         root=reader.number("disk.root"),
@@ -188,6 +205,11 @@ def parse(computer: str, values: Mapping[str, str], now: float, extra: str = "",
             name=reader.text("os.name"),
         ),
         kernel=reader.text("kernel"),
+        kernel_newest=reader.text("kernel.newest"),
+        kernel_headers=reader.flag("kernel.headers"),
+        secure_boot=reader.one_of("secure_boot", *SECURE_BOOT),
+        cloud=_cloud(reader.text("machine")),
+        place=reader.one_of("place", *PLACES),
         arch=reader.text("arch"),
         boot_id=reader.text("boot"),
         init=reader.one_of("init", "systemd", "openrc", "other"),
@@ -200,8 +222,9 @@ def parse(computer: str, values: Mapping[str, str], now: float, extra: str = "",
         engine=engine,
         buildkit=Buildkit(reader.text("buildkit.host"), reader.text("buildkit.socket")),
         git=reader.text("git"),
-        gpus=tuple(_gpu(reader, word) for word in reader.words("gpus")),
-        nvidia=Nvidia(reader.text("nvidia.driver"), reader.flag("nvidia.toolkit"), reader.flag("nvidia.cdi")),
+        gpus=read_gpus(reader),
+        switches=reader.number("switches"),
+        nvidia=read_nvidia(reader),
         disk=disk,
         memory=reader.number("memory.total"),
         memory_available=reader.number("memory.available"),
@@ -213,45 +236,14 @@ def parse(computer: str, values: Mapping[str, str], now: float, extra: str = "",
         ),
         cloud_init=reader.one_of("cloud_init", "absent", "running", "done"),
         preparing=reader.flag("preparing"),
+        unfinished=reader.flag("unfinished"),
         reboot_required=reader.flag("reboot"),
+        watchdog=reader.text("watchdog"),
+        proxy=reader.flag("proxy"),
         clock_skew=reader.number("time") - now,
         extra=extra,
         extra_status=extra_status,
     )
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Values by key, each checked as it is read."""
-
-    computer: str
-    values: Mapping[str, str]
-
-    def text(self, key: str) -> str:
-        if key not in self.values:
-            raise self.error(key, "is missing")
-        return self.values[key]
-
-    def words(self, key: str) -> tuple[str, ...]:
-        return tuple(self.text(key).split())
-
-    def number(self, key: str) -> int:
-        value = self.text(key)
-        if not re.fullmatch(r"\d{1,19}", value, re.ASCII):
-            raise self.error(key, f"is no number: `{value[:40]}`")
-        return int(value)
-
-    def one_of(self, key: str, *allowed: str) -> str:
-        value = self.text(key)
-        if value not in allowed:
-            raise self.error(key, f"is unknown: `{value[:40]}`")
-        return value
-
-    def flag(self, key: str) -> bool:
-        return self.one_of(key, "yes", "no") == "yes"
-
-    def error(self, key: str, what: str) -> HostError:
-        return HostError(f"facts of `{self.computer}` cannot be read: {key} {what}", f"ez doctor {self.computer}")
 
 
 def _program(extra: str) -> str:
@@ -283,9 +275,9 @@ def _extra(result: Result, word: str) -> tuple[str, int]:
     return (extra if started else ""), int(ended[1])
 
 
-def _engine(reader: _Reader) -> Engine:
-    fields = (reader.text("docker.info").split("|") + [""] * 7)[:7]
-    version, driver, root, status, runtimes, security, mirrors = fields
+def _engine(reader: Reader) -> Engine:
+    fields = (reader.text("docker.info").split("|") + [""] * 8)[:8]
+    version, driver, root, status, runtimes, security, mirrors, running = fields
     client = reader.text("docker.client")
     address = reader.text("docker.host") or "unix:///var/run/docker.sock"
     return Engine(
@@ -302,7 +294,12 @@ def _engine(reader: _Reader) -> Engine:
         mirrors=tuple(mirrors.split()),
         daemon=reader.flag("docker.daemon"),
         settings=_decoded(reader.text("docker.config")),
+        running=int(running) if re.fullmatch(r"\d{1,6}", running, re.ASCII) else 0,
     )
+
+
+def _cloud(machine: str) -> str:
+    return next((name for name, word in CLOUDS if word in machine), "")
 
 
 def _decoded(text: str) -> str | None:
@@ -320,14 +317,7 @@ def _client_kind(version: str, path: str) -> str:
     return "docker" if version else ""
 
 
-def _image_space(reader: _Reader, engine: Engine) -> int:
+def _image_space(reader: Reader, engine: Engine) -> int:
     """The containerd image store keeps images and unpacked layers beside the engine's own directory."""
     own, containerd = reader.number("disk.docker"), reader.number("disk.containerd")
     return min(own, containerd) if engine.store == "containerd" else own
-
-
-def _gpu(reader: _Reader, word: str) -> Gpu:
-    parts = word.split("/")
-    if len(parts) != 3:
-        raise reader.error("gpus", f"is no PCI device: `{word[:40]}`")
-    return Gpu(*parts)

@@ -1,14 +1,17 @@
-"""What has to be done to a computer before it can work: facts -> ordered steps, pure."""
+"""What has to be done to a computer before it can work: facts and need -> ordered steps, pure."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ez.compute.downloads import engine_settings, package_settings, proxy_settings
+from ez.compute.downloads import package_settings, proxy_settings
+from ez.compute.engine_settings import engine_settings
 from ez.compute.facts import Facts
+from ez.compute.need import POWER_OFF, SUSPEND, WATCHDOG_VERSION, Need
+from ez.compute.nvidia.steps import GpuSteps, gpu_steps
+from ez.compute.step import Step as Step
 from ez.errors import PrepareError
-from ez.models import Network
 from ez.ssh.config_text import computer_alias
 
 OLDEST_ENGINE = (20, 10)
@@ -17,6 +20,9 @@ OLDEST_ENGINE = (20, 10)
 PACKAGE_SPACE = 1_500_000_000
 """Bytes that a Docker Engine's packages and their downloads want on the system disk, with some air."""
 
+DRIVER_SPACE = 3_000_000_000
+"""Bytes that a driver, a kernel with its headers and a compiler want beside that."""
+
 IMAGE_SPACE = 2_000_000_000
 """Bytes for images below which a build hardly succeeds."""
 
@@ -24,51 +30,47 @@ VENDOR_REPOSITORY = "https://download.docker.com/linux"
 """Where Docker publishes its packages (docs.docker.com/engine/install); asked first, then the distribution."""
 
 _GUIDE = "install Docker Engine there (docs.docker.com/engine/install)"
+_ENGINE_DOWNLOADS = ("git", "engine", "client")
+_UNNAMED = ("proxy", "engine-settings")
+_SHOWN_TITLES = 6
 
 
-@dataclass(frozen=True)
-class Step:
-    """One change: `script` is a program of this room's `scripts/`, run as root with `args`; doing it twice is safe.
-
-    `settings` are files (name, text) for the script, for values that a process list must not show.
-    `needs_reconnect`: only a new login sees the effect. That a step worked is verified by reading the facts again:
-    the plan for them must be empty.
-    """
-
-    id: str
-    title: str
-    script: str
-    args: tuple[str, ...] = ()
-    settings: tuple[tuple[str, str], ...] = ()
-    needs_reconnect: bool = False
-
-
-def plan(facts: Facts, need: Network, *, engine: bool = True) -> tuple[Step, ...]:
+def plan(facts: Facts, need: Need, *, repair: bool = False) -> tuple[Step, ...]:
     """The steps that make the computer ready, in order; none when it is ready.
 
-    `need` is applied to what ez installs; an engine that is there is never reconfigured. Without `engine` the computer
-    needs none, or has another one, and its Docker Engine is left as it is.
-    Raises PrepareError when the computer cannot be made ready.
+    What is there is never upgraded or reconfigured, but for what cards need of an engine. With `repair` what ez sets
+    up is put right although nothing seems to be missing. Raises PrepareError when the computer cannot be made ready.
     """
-    if not engine:
+    if not need.engine:
         facts = replace(facts, engine=replace(facts.engine, state="user", kind="", client="", version=""))
     _check_engine(facts)
-    installs, rest = _installs(facts, need), _engine_steps(facts)
-    if not installs and not rest:
+    gpu = gpu_steps(facts, need, repair=repair)
+    if need.gpu is not None and gpu.refusal is not None and (need.gpu.required or gpu.refusal.mismatch):
+        _refuse(facts, gpu.refusal.what, gpu.refusal.hint)
+    settings = _settings_steps(facts, need, gpu)
+    git, engine = _git_steps(facts, need), _engine_steps(facts, need, settings, repair=repair)
+    late = (*gpu.late, *(settings if facts.engine.state != "absent" else ()), *gpu.last, *_watchdog(facts, need))
+    steps = (*gpu.early, *git, *engine, *late)
+    if not steps and not repair:
         return ()
-    if installs:
-        _check_installer(facts, installs)
-    _check_rights(facts, (*installs, *rest))
-    return (*_clearing(facts), *_network_steps(facts, need, installs), *installs, *rest)
+    downloads = tuple(step for step in steps if step.id in _ENGINE_DOWNLOADS or step in gpu.downloads)
+    if downloads:
+        _check_installer(facts, downloads)
+    _check_rights(facts, steps)
+    return (*_clearing(facts, repair=repair), *_network_steps(facts, need, downloads), *steps)
 
 
-def warnings(facts: Facts) -> tuple[str, ...]:
+def warnings(facts: Facts, need: Need | None = None, *, repair: bool = False) -> tuple[str, ...]:
     """What does not hinder the work now, in sentences for the person."""
     found = []
     if facts.engine.state == "user" and facts.disk.images < IMAGE_SPACE:
         found.append(f"only {gigabytes(facts.disk.images)} are free for images on `{facts.computer}`")
     if facts.engine.rootless:
         found.append(f"the Docker Engine of `{facts.computer}` is rootless: files may get other owners")
+    gpu = gpu_steps(facts, need or Need(), repair=repair)
+    found += [f"`{facts.computer}`: {note}" for note in gpu.notes]
+    if gpu.refusal is not None:
+        found.append(f"the cards of `{facts.computer}` cannot be used: {gpu.refusal.what} ({gpu.refusal.hint})")
     return tuple(found)
 
 
@@ -99,48 +101,75 @@ def _check_engine(facts: Facts) -> None:
         _refuse(facts, "a Docker Engine cannot be started without systemd", by_hand)
 
 
-def _installs(facts: Facts, need: Network) -> tuple[Step, ...]:
-    settings = package_settings(facts.os, need)
-    steps = []
-    if not facts.git:
-        steps.append(Step("git", "install Git", "install-git", settings=settings))
-    if facts.engine.state == "absent":
+def _git_steps(facts: Facts, need: Need) -> tuple[Step, ...]:
+    settings = package_settings(facts.os, need.network)
+    return () if facts.git else (Step("git", "install Git", "install-git", settings=settings),)
+
+
+def _engine_steps(facts: Facts, need: Need, settings: tuple[Step, ...], *, repair: bool) -> tuple[Step, ...]:
+    """The engine: installed with its `settings` where there is none, started, and open to the login user."""
+    engine, network, steps = facts.engine, need.network, list[Step]()
+    packages = package_settings(facts.os, network)
+    if engine.state == "absent":
+        if proxy := proxy_settings(network):
+            steps.append(Step("proxy", "give the engine your proxy", "engine-proxy", settings=proxy))
         system = facts.os.id if facts.os.id in ("debian", "ubuntu") else ""
         arguments = (VENDOR_REPOSITORY, system, facts.os.codename)
-        steps.append(Step("engine", "install Docker Engine", "install-engine", arguments, settings))
-    elif facts.engine.state == "headless":
-        steps.append(Step("client", "install the docker client", "install-client", settings=settings))
-    return tuple(steps)
-
-
-def _engine_steps(facts: Facts) -> tuple[Step, ...]:
-    """What follows an installation, or stands alone where the engine is there."""
-    steps = []
-    if facts.engine.state in ("absent", "stopped", "headless"):
+        steps += [*settings, Step("engine", "install Docker Engine", "install-engine", arguments, packages)]
+    elif engine.state == "headless":
+        steps.append(Step("client", "install the docker client", "install-client", settings=packages))
+    if engine.state in ("absent", "stopped", "headless") or (repair and need.engine):
         steps.append(Step("start", "start the Docker Engine", "start-engine"))
-    if facts.engine.state != "user" and facts.uid != 0 and "docker" not in facts.groups:
+    if engine.state != "user" and facts.uid != 0 and "docker" not in facts.groups:
         title = f"let `{facts.user}` use the Docker Engine"
         steps.append(Step("group", title, "join-group", (facts.user,), needs_reconnect=True))
-    elif facts.engine.state in ("sudo", "denied"):
+    elif engine.state in ("sudo", "denied"):
         what = f"the Docker Engine refuses `{facts.user}`, who is in group docker"
         _refuse(facts, what, on(facts, "ls -l /var/run/docker.sock"))
     return tuple(steps)
 
 
-def _check_installer(facts: Facts, installs: tuple[Step, ...]) -> None:
-    what = " and ".join(step.title.removeprefix("install ") for step in installs)
+def _settings_steps(facts: Facts, need: Need, gpu: GpuSteps) -> tuple[Step, ...]:
+    """For an engine that ez installs, or one that has to be told of the cards."""
+    files = engine_settings(facts, need, gpu=gpu.usable and bool(gpu.last)) if need.engine else ()
+    if not files:
+        return ()
+    is_new = facts.engine.state == "absent"
+    title = "settle the engine's settings" if is_new else "tell the engine of the cards"
+    return (Step("engine-settings", title, "engine-settings", ("keep" if is_new else "restart",), files),)
+
+
+def _watchdog(facts: Facts, need: Need) -> tuple[Step, ...]:
+    if need.idle is None:
+        return ()
+    wanted = (str(need.idle.minutes), need.idle.action, WATCHDOG_VERSION)
+    if facts.watchdog.split() == list(wanted) or (not need.idle.minutes and not facts.watchdog):
+        return ()
+    if facts.init != "systemd":
+        _refuse(facts, "an idle watchdog needs systemd", "leave its time out of the settings")
+    what = {SUSPEND: "stop the environments", POWER_OFF: "power off"}[need.idle.action]
+    title = f"{what} after {need.idle.minutes} idle minutes" if need.idle.minutes else "end the idle watchdog"
+    return (Step("watchdog", title, "watchdog", wanted),)
+
+
+def _check_installer(facts: Facts, downloads: tuple[Step, ...]) -> None:
+    titles = [step.title.removeprefix("install ") for step in downloads if step.title.startswith("install ")]
+    what = " and ".join(titles) or "anything"
     if facts.packages.manager != "apt-get" or not facts.os.is_debian_like:
         system = facts.os.name or facts.os.id
         again = f"install {what} there, then: ez compute prepare {facts.computer}"
         _refuse(facts, f"ez cannot install {what} on {system}", again)
     free = min(facts.disk.root, facts.disk.packages)
-    if free < PACKAGE_SPACE:
-        needed = f"{gigabytes(free)} free, {gigabytes(PACKAGE_SPACE)} needed to install {what}"
+    space = PACKAGE_SPACE + (DRIVER_SPACE if any(step.id in ("driver", "grid") for step in downloads) else 0)
+    if free < space:
+        needed = f"{gigabytes(free)} free, {gigabytes(space)} needed to install {what}"
         _refuse(facts, f"disk nearly full, {needed}", on(facts, "sudo apt-get clean && df -h / /var"))
 
 
 def _check_rights(facts: Facts, steps: tuple[Step, ...]) -> None:
-    what = ", ".join(step.title for step in steps)
+    titles = [step.title for step in steps if step.id not in _UNNAMED]
+    rest = len(titles) - _SHOWN_TITLES
+    what = ", ".join(titles[:_SHOWN_TITLES]) + (f" and for {rest} more steps" if rest > 0 else "")
     if facts.sudo == "password":
         line = f"{facts.user} ALL=(ALL) NOPASSWD: ALL"
         allow = on(facts, f"echo {shlex.quote(line)} | sudo tee /etc/sudoers.d/ez")
@@ -150,7 +179,7 @@ def _check_rights(facts: Facts, steps: tuple[Step, ...]) -> None:
         _refuse(facts, f"`{facts.user}` cannot become root, which is needed to {what}", ask)
 
 
-def _clearing(facts: Facts) -> tuple[Step, ...]:
+def _clearing(facts: Facts, *, repair: bool) -> tuple[Step, ...]:
     """What has to end or be mended before packages can be installed."""
     steps = []
     if facts.cloud_init == "running":
@@ -159,19 +188,16 @@ def _clearing(facts: Facts) -> tuple[Step, ...]:
         steps.append(Step("wait", "wait for another installation", "wait"))
     if facts.packages.interrupted:
         steps.append(Step("repair", "finish an installation that was cut off", "repair"))
+    elif repair and facts.packages.manager == "apt-get":
+        steps.append(Step("repair", "finish what installations left undone", "repair"))
     return tuple(steps)
 
 
-def _network_steps(facts: Facts, need: Network, installs: tuple[Step, ...]) -> tuple[Step, ...]:
-    steps = []
-    if installs and need.ca_bundle:
-        settings = (("ca-bundle", need.ca_bundle), *package_settings(facts.os, need))
-        steps.append(Step("authorities", "trust your certificate authorities", "trust", settings=settings))
-    if facts.engine.state == "absent" and (settings := proxy_settings(need)):
-        steps.append(Step("proxy", "give the engine your proxy", "engine-proxy", settings=settings))
-    if facts.engine.state == "absent" and (settings := engine_settings(facts, need)):
-        steps.append(Step("mirror", "give the engine your registry mirror", "engine-mirror", settings=settings))
-    return tuple(steps)
+def _network_steps(facts: Facts, need: Need, downloads: tuple[Step, ...]) -> tuple[Step, ...]:
+    if not downloads or not need.network.ca_bundle:
+        return ()
+    settings = (("ca-bundle", need.network.ca_bundle), *package_settings(facts.os, need.network))
+    return (Step("authorities", "trust your certificate authorities", "trust", settings=settings),)
 
 
 def _refuse(facts: Facts, what: str, hint: str) -> None:

@@ -39,7 +39,7 @@ class ContainerSpec:
     """All that a container of ez is made from. `tree` is the work tree and `home` ez's directory for the
     environment, both absolute on the computer; `uid`/`gid` are its login user's, or those the build file asks for;
     `gpus` 0 for none, -1 for all. `network` are variables for what its programs download, `extra` those of `--env`,
-    `private` those that its services get and no image has.
+    `private` those that its services get and no image has. `cdi`: the engine knows the cards as CDI devices.
     """
 
     environment: str
@@ -59,6 +59,7 @@ class ContainerSpec:
     extra: tuple[tuple[str, str], ...] = ()
     mounts: tuple[HostMount, ...] = ()
     private: tuple[tuple[str, str], ...] = ()
+    cdi: bool = False
 
     @property
     def name(self) -> str:
@@ -66,12 +67,13 @@ class ContainerSpec:
 
     @property
     def spec(self) -> str:
-        """A digest over all but `network`: a container that carries it needs no work.
+        """A digest over all but `network` and `cdi`: a container that carries it needs no work.
 
-        Another network alone, as on a train, is no reason to end what runs; the next start takes it up.
+        Another network alone, as on a train, is no reason to end what runs; the next start takes it up. Nor is another
+        way to the same cards.
         """
         wanted = asdict(self)
-        del wanted["network"]
+        del wanted["network"], wanted["cdi"]
         text = json.dumps(wanted, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -91,6 +93,7 @@ def plan_container(
     uid: int,
     gid: int,
     gpu_present: bool,
+    cdi: bool = False,
     repo: str,
     ref: str,
     network: Network,
@@ -125,6 +128,7 @@ def plan_container(
         extra=tuple(sorted(variables.items())),
         mounts=mounts.on_computer(runtime.mounts, login_home, workdir, tree),
         private=runtime.private,
+        cdi=cdi,
     )
 
 
@@ -193,9 +197,14 @@ def create_arguments(spec: ContainerSpec) -> list[str]:
         arguments += ["--mount", _bind(source, target)]
     for port in spec.ports:
         arguments += ["--publish", f"{_address(port.address)}:{port.host or ''}:{port.container}"]
-    if spec.gpus:
-        arguments += ["--gpus", "all" if spec.gpus < 0 else str(spec.gpus)]
-    return arguments
+    return [*arguments, *_cards(spec)]
+
+
+def _cards(spec: ContainerSpec) -> list[str]:
+    if spec.gpus and spec.cdi:
+        names = ["all"] if spec.gpus < 0 else [str(number) for number in range(spec.gpus)]
+        return [word for name in names for word in ("--device", f"nvidia.com/gpu={name}")]
+    return ["--gpus", "all" if spec.gpus < 0 else str(spec.gpus)] if spec.gpus else []
 
 
 def _services(ports: tuple[Port, ...]) -> str:

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from ez.build.engines.discover import BUILDKITD
 from ez.compute.facts import Facts, facts
+from ez.compute.need import GpuNeed, Need
+from ez.compute.nvidia.cards import card, cards
+from ez.compute.nvidia.steps import gpu_steps
 from ez.compute.plan import IMAGE_SPACE, OLDEST_ENGINE, gigabytes, on, plan
 from ez.compute.reach import reach
 from ez.config import Settings
@@ -174,7 +177,7 @@ def _machine(settings: Settings, found: Facts) -> Iterator[Check]:
 def _readiness(settings: Settings, found: Facts) -> Check:
     """What `ez compute prepare` would say; the group, Git and the engine's state are part of it."""
     try:
-        steps = plan(found, settings.network())
+        steps = plan(found, Need(settings.network()))
     except PrepareError as error:
         return Check("ready", "ready for environments", "failed", error.message, error.hint or "")
     except EzError as error:
@@ -235,13 +238,17 @@ def _clock(found: Facts) -> Check:
 
 
 def _gpu(found: Facts) -> Check:
-    names = ", ".join(f"{gpu.vendor}:{gpu.device}" for gpu in found.gpus)
-    if any(gpu.vendor == "10de" for gpu in found.gpus) and not found.nvidia.driver:
-        return Check("gpu", "GPU", "warning", f"{names}: no driver", on(found, "sudo apt-get install nvidia-driver"))
-    if found.nvidia.driver and not (found.nvidia.toolkit or found.nvidia.cdi):
-        fix = on(found, "sudo apt-get install nvidia-container-toolkit")
-        return Check("gpu", "GPU", "warning", f"{names}: containers cannot use it", fix)
-    return Check("gpu", "GPU", "ok", f"{names}, driver {found.nvidia.driver}" if found.nvidia.driver else names)
+    """What `ez compute prepare` would do for the cards."""
+    names = ", ".join(sorted({card(gpu).title for gpu in cards(found.gpus)}))
+    names = names or ", ".join(f"{gpu.vendor}:{gpu.device}" for gpu in found.gpus)
+    shown = f"{names}, driver {found.nvidia.driver}" if found.nvidia.driver else names
+    gpu = gpu_steps(found, Need(gpu=GpuNeed()))
+    if gpu.refusal is not None:
+        return Check("gpu", "GPU", "warning", f"{shown}: {gpu.refusal.what}", gpu.refusal.hint)
+    if steps := (*gpu.early, *gpu.late, *gpu.last):
+        todo = ", ".join(step.title for step in steps)
+        return Check("gpu", "GPU", "warning", f"{shown}; to do: {todo}", f"ez compute prepare {found.computer} --gpu")
+    return Check("gpu", "GPU", "ok", shown + "".join(f"; {note}" for note in gpu.notes))
 
 
 def _builder(settings: Settings, found: Facts, host: Host) -> Iterator[Check]:

@@ -17,6 +17,7 @@ from ez.env.engine import engine_of
 from ez.env.evaluate import check_early
 from ez.env.image import Place, have_image
 from ez.env.lock import environment_lock
+from ez.env.need import gives_by_cdi, why_no_cards
 from ez.env.probe import Container, Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest
 from ez.env.source import Source
@@ -24,6 +25,7 @@ from ez.env.steps import (
     bring_source,
     connect,
     define,
+    equip,
     image_reference,
     make_ready,
     refuse_other_repo,
@@ -64,6 +66,7 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
             ready, probe = make_ready(request, context, host)
             source = bring_source(request, context, host)
             definition, source = define(request, context, host, source)
+            ready, probe = equip(request, context, host, ready, definition, probe)
             image, probe, changed = run(request, context, host, ready, definition, source, probe)
             with step(context.sink, "access", "Publish access"):
                 entry = access.publish(request, context, computer, definition, source, probe, image)
@@ -140,9 +143,10 @@ def _specify(
     current: Container | None,
 ) -> container.ContainerSpec:
     found = ready.facts
-    gpu_present = bool(found.nvidia.driver) and (found.nvidia.toolkit or found.nvidia.cdi)
+    gpu_present = found.nvidia.works
     if definition.runtime.gpus and not gpu_present:
-        context.sink(Notice(f"`{request.name}` asks for a GPU and `{found.computer}` has none that works", "warning"))
+        what = f"`{request.name}` asks for a GPU and `{found.computer}` has none that works"
+        context.sink(Notice(what + why_no_cards(found), "warning"))
     if any(container.on_loopback(port) != port for port in definition.runtime.ports):
         context.sink(Notice("ports are published on 127.0.0.1 only, whatever runtime.expose says", "warning"))
     return container.plan_container(
@@ -155,6 +159,7 @@ def _specify(
         uid=found.uid,
         gid=found.gid,
         gpu_present=gpu_present,
+        cdi=gives_by_cdi(found),
         repo=request.repo.url or request.repo.path or "",
         ref=request.repo.ref or "",
         network=context.network,

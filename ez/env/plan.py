@@ -11,11 +11,14 @@ from ez.build.engines.discover import FoundEngine
 from ez.build.explain.reasons import SENT, foresee
 from ez.build.explain.record import read_history
 from ez.compute.ensure import ensure
+from ez.compute.facts import Facts
+from ez.compute.need import GpuNeed, Need
 from ez.compute.plan import plan
 from ez.env.engine import buildkitd_there, engine_here, engine_of
 from ez.env.evaluate import check_early, load_here
 from ez.env.image import wanted_outputs
 from ez.env.kept import history_path
+from ez.env.need import gpu_need, idle_need
 from ez.env.probe import Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest, Request
 from ez.env.steps import connect, image_reference, look
@@ -47,8 +50,9 @@ def plan_go(request: GoRequest, context: GoContext) -> Plan:
     host = connect(computer, context)
     try:
         facts, probe = look(host, request.name)
-        missing = plan(facts, context.network)
         definition = _definition(request, context)
+        idle = None if host.is_local else idle_need(context.settings)
+        missing = plan(facts, Need(context.network, gpu=_gpu(definition, host, facts), idle=idle))
         actions = [Action("connect", f"{computer.name} ({facts.os.name})")]
         steps = ", ".join(step.title for step in missing)
         actions.append(Action("prepare", steps or "nothing to do"))
@@ -72,7 +76,7 @@ def plan_build(request: BuildRequest, context: GoContext) -> Plan:
         else:
             facts, _ = look(host, request.name)
             standalone = buildkitd_there(facts, context.settings)
-            steps = ", ".join(step.title for step in plan(facts, context.network, engine=standalone is None))
+            steps = ", ".join(step.title for step in plan(facts, Need(context.network, engine=standalone is None)))
             actions += [
                 Action("connect", f"{computer.name} ({facts.os.name})"),
                 Action("prepare", steps or "nothing to do"),
@@ -85,6 +89,11 @@ def plan_build(request: BuildRequest, context: GoContext) -> Plan:
         return Plan(request.name, computer.name, digest, tuple(actions))
     finally:
         host.close()
+
+
+def _gpu(definition: Definition | None, host: Host, facts: Facts) -> GpuNeed | None:
+    is_left_alone = host.is_local and not facts.nvidia.source
+    return None if definition is None or is_left_alone else gpu_need(definition)
 
 
 def _engine(found: FoundEngine) -> Action:

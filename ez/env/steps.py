@@ -57,18 +57,20 @@ def look(host: Host, environment: str) -> tuple[Facts, Probe]:
 
 def make_ready(request: Request, context: GoContext, host: Host, *, to_build: bool = False) -> tuple[Ready, Probe]:
     """With a Docker Engine, except `to_build` where a buildkitd does that."""
+    from ez.compute.need import Need
     from ez.compute.prepare import prepare
+    from ez.env.need import idle_need
     from ez.env.probe import parse_probe, script
 
     with step(context.sink, "prepare", f"Prepare {host.name}") as report:
         found, _ = look(host, request.name)
         standalone = buildkitd_there(found, context.settings) if to_build else None
+        idle = None if to_build or host.is_local else idle_need(context.settings)
         ready = prepare(
             host,
             found,
             context.sink,
-            network=context.network,
-            engine=standalone is None,
+            need=Need(context.network, engine=standalone is None, idle=idle),
             extra=script("probe"),
             extra_args=[request.name],
         )
@@ -77,6 +79,34 @@ def make_ready(request: Request, context: GoContext, host: Host, *, to_build: bo
     if ready.changed and not host.is_local:
         context.ssh().close_master(f"ez-{host.name}")
     return ready, parse_probe(ready.facts.extra)
+
+
+def equip(
+    request: Request, context: GoContext, host: Host, ready: Ready, definition: Definition, probe: Probe
+) -> tuple[Ready, Probe]:
+    """Make the computer's cards usable where the definition asks for them; no round trip where they are.
+
+    A driver is never installed on this computer without being asked for: `ez compute prepare --gpu` does.
+    """
+    from ez.compute.need import Need
+    from ez.compute.plan import plan
+    from ez.compute.prepare import prepare
+    from ez.env.need import gpu_need
+    from ez.env.probe import parse_probe, script
+
+    gpu = gpu_need(definition)
+    if gpu is None or (host.is_local and not ready.facts.nvidia.source):
+        return ready, probe
+    need = Need(context.network, gpu=gpu)
+    if not plan(ready.facts, need):
+        return ready, probe
+    with step(context.sink, "cards", f"Make the cards of {host.name} usable") as report:
+        equipped = prepare(host, ready.facts, context.sink, need=need, extra=script("probe"), extra_args=[request.name])
+        report.detail = f"driver {equipped.facts.nvidia.driver}"
+    if equipped.changed and not host.is_local:
+        context.ssh().close_master(f"ez-{host.name}")
+    changed = (*ready.changed, *equipped.changed)
+    return replace(equipped, changed=changed), parse_probe(equipped.facts.extra)
 
 
 def bring_source(request: Request, context: GoContext, host: Host) -> Source:

@@ -8,13 +8,15 @@
 base_cache="${EZ_TESTBED_CACHE:-/var/cache/ez-testbed}"
 base_label="${EZ_BASE_IMAGE_LABEL:-ez.base-image=1}"
 
-# ensure_base_image TAG [SUITE]: makes TAG from SUITE's minimal packages unless the engine has a TAG already.
-# SUITE is this machine's own by default. The image says what it is: its os-release is the suite's.
+# ensure_base_image TAG [SUITE] [ARCHITECTURE]: makes TAG from SUITE's minimal packages unless the engine has a TAG already.
+# SUITE and ARCHITECTURE are this machine's own by default, `arm64` is emulated. The image says what it is: its os-release
+# is the suite's.
 ensure_base_image() {
-    local tag="$1" suite="${2:-$(machine_suite)}" rootfs
+    local tag="$1" suite="${2:-$(machine_suite)}" architecture="${3:-$(dpkg --print-architecture)}" rootfs
     docker image inspect "$tag" >/dev/null 2>&1 && return 0
-    rootfs="$base_cache/$suite-$(dpkg --print-architecture).tar"
-    ensure_root_file_system "$suite" "$rootfs" || return 1
+    rootfs="$base_cache/$suite-$architecture.tar"
+    [ "$architecture" = "$(dpkg --print-architecture)" ] || ensure_emulator || return 1
+    ensure_root_file_system "$suite" "$rootfs" "$architecture" || return 1
     as_root cat "$rootfs" | docker import \
         --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
         --change 'CMD ["bash"]' \
@@ -51,26 +53,42 @@ machine_mirror() {
     echo "${found%/}"
 }
 
-# ensure_root_file_system SUITE TAR: one debootstrap at a time; a tarball appears only when complete.
+# ensure_emulator: the kernel runs programs for arm64 in qemu, also inside of containers, which then need no file of it.
+ensure_emulator() {
+    local kernel=/proc/sys/fs/binfmt_misc elf
+    [ -e "$kernel/qemu-aarch64" ] && return 0
+    [ -x /usr/bin/qemu-aarch64-static ] || install_packages qemu-user-static || return 1
+    [ -e "$kernel/register" ] || as_root mount -t binfmt_misc none "$kernel" || return 1
+    [ -e "$kernel/qemu-aarch64" ] && return 0
+    # The beginning of an ELF file: 64 bits, little-endian, a program or a library, machine 183 (elf.h).
+    elf='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+    as_root sh -c 'printf "%s" "$1" >"$2"' register \
+        ":qemu-aarch64:M::$elf:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:FC" \
+        "$kernel/register"
+}
+
+# ensure_root_file_system SUITE TAR ARCHITECTURE: one debootstrap at a time; a tarball appears only when complete.
 ensure_root_file_system() {
-    local suite="$1" tarball="$2"
+    local suite="$1" tarball="$2" architecture="$3"
     as_root test -s "$tarball" && return 0
     (PATH="$PATH:/usr/sbin" && command -v debootstrap >/dev/null) || install_packages debootstrap debian-archive-keyring || return 1
     echo "notice: making a base image of \`$suite\` from the distribution's packages" >&2
     as_root mkdir -p "$base_cache" || return 1
     as_root flock "$tarball.lock" bash -c "$(declare -f make_root_file_system write_apt_settings)"'
-        make_root_file_system "$@"' make-root "$suite" "$tarball" "$(machine_mirror "$suite")" || {
+        make_root_file_system "$@"' make-root "$suite" "$tarball" "$(machine_mirror "$suite")" "$architecture" || {
         engine_error "making a base image of \`$suite\` failed" "see $tarball.log"
         return 1
     }
 }
 
 make_root_file_system() {
-    local suite="$1" tarball="$2" mirror="$3" root
+    local suite="$1" tarball="$2" mirror="$3" architecture="$4" root script=
     export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
     [ -s "$tarball" ] && return 0
     root="$(mktemp -d "${tarball%.tar}.XXXXXX")" && chmod 755 "$root" || return 1
-    debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"} >"$tarball.log" 2>&1 &&
+    # A release newer than this debootstrap is made as the unstable one is.
+    [ -e "/usr/share/debootstrap/scripts/$suite" ] || script=sid
+    debootstrap --variant=minbase --arch="$architecture" "$suite" "$root" ${mirror:+"$mirror" $script} >"$tarball.log" 2>&1 &&
         write_apt_settings "$suite" "$root" "$mirror" &&
         tar --create --numeric-owner --one-file-system --directory "$root" \
             --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./var/log/*' \

@@ -13,6 +13,7 @@ from scripts.lib.build_file import page as build_file_page
 from scripts.lib.engines import engines_page
 from scripts.lib.markdown import MADE, table
 from scripts.lib.mistakes import page as mistakes_page
+from scripts.lib.prepare import page as prepare_page
 
 
 def pages() -> dict[str, str]:
@@ -23,6 +24,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "engines.md": engines_page(),
         "mistakes.md": mistakes_page(),
+        "prepare.md": prepare_page(),
     }
 
 

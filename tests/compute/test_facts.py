@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ez.compute.facts import Buildkit, Gpu, facts
+from ez.compute.facts import Buildkit, facts
+from ez.compute.nvidia.found import Gpu
 from ez.errors import HostError, Result
 from ez.events import CommandRun, Event
 from ez.ssh.local import LocalHost
@@ -80,14 +81,14 @@ def test_values() -> None:
         docker__host="unix:///run/user/1000/docker.sock",
         docker__path="/snap/bin/docker",
         docker__config="bm90IHV0Zi04///",
-        gpus=" 0000:00:1e.0/10de/2330 0000:00:1f.0/1002/73a1",
+        gpus=" 0000:00:1e.0/10de/2330/16c1/nvidia 0000:00:1f.0/1002/73a1//",
         time="1800000120",
     )
     assert (found.engine.store, found.engine.rootless, found.engine.kind) == ("containerd", True, "snap")
     assert (found.engine.socket, found.engine.settings) == ("/run/user/1000/docker.sock", None)
     assert (found.engine.runtimes, found.engine.mirrors) == (("nvidia", "runc"), ("http://mirror/",))
     assert found.disk.images == 40_000_000_000
-    assert found.gpus == (Gpu("0000:00:1e.0", "10de", "2330"), Gpu("0000:00:1f.0", "1002", "73a1"))
+    assert found.gpus == (Gpu("0000:00:1e.0", "10de", "2330", "16c1", "nvidia"), Gpu("0000:00:1f.0", "1002", "73a1"))
     assert found.clock_skew == 120
 
 
@@ -102,6 +103,11 @@ def test_values() -> None:
         ("reboot", "true"),
         ("docker.engine", ""),
         ("gpus", "0000:00:1e.0"),
+        ("gpus", "0000:00:1e.0/10de/../../etc/x"),
+        ("switches", "-1"),
+        ("secure_boot", "perhaps"),
+        ("place", "moon"),
+        ("nvidia.cdi", "1"),
     ],
 )
 def test_a_reply_that_is_no_fact(key: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ez.compute.facts import facts
+from ez.compute.need import Need
 from ez.compute.prepare import Ready, prepare
 from ez.errors import LinkLostError, PrepareError
 from ez.events import CommandRun, Event, Output, StepFailed, StepFinished, StepStarted
@@ -21,7 +23,7 @@ from ez.ssh.host import Host
 from tests.testbed import TestComputer
 
 pytestmark = pytest.mark.testbed
-FULL_LINE = ("git", "engine", "start", "group")
+FULL_LINE = ("git", "engine-settings", "engine", "start", "group")
 
 # Takes dpkg's lock as dpkg does (struct flock of 64-bit Linux) and keeps it until it is told to go.
 HOLDER = """
@@ -66,8 +68,8 @@ def login(computer: TestComputer, sink: Callable[[Event], None]) -> Iterator[Hos
         host.close()
 
 
-def make_ready(host: Host, sink: Callable[[Event], None], network: Network | None = None) -> Ready:
-    return prepare(host, facts(host), sink, network=network)
+def make_ready(host: Host, sink: Callable[[Event], None], network: Network = Network()) -> Ready:
+    return prepare(host, facts(host), sink, need=Need(network))
 
 
 def test_a_fresh_machine_is_usable_in_the_same_run(computers: Callable[..., TestComputer]) -> None:
@@ -80,12 +82,19 @@ def test_a_fresh_machine_is_usable_in_the_same_run(computers: Callable[..., Test
         assert plan_only.changed == FULL_LINE
         assert computer.exec("command -v docker git", check=False).stdout == ""
         ready = make_ready(host, events, network)
-        assert ready.changed == ("authorities", "mirror", *FULL_LINE)
+        assert ready.changed == ("authorities", *FULL_LINE)
         assert ready.socket == "/var/run/docker.sock"
         assert host.run(["docker", "version", "--format", "{{.Server.Version}}"]).text.strip() == ready.engine
         mirrors = host.run(["docker", "info", "--format", "{{.RegistryConfig.Mirrors}}"]).text
         assert "mirror.invalid" in mirrors
         assert computer.world.address(2) in mirrors
+        settings = json.loads(computer.exec("cat /etc/docker/daemon.json").stdout)
+        assert settings["log-opts"] == {"max-size": "50m", "max-file": "3"}
+        assert settings["builder"]["gc"]["enabled"]
+        assert settings["mtu"] > 0
+        original = json.loads(computer.exec("cat /etc/docker/daemon.json.before-ez").stdout)
+        assert "log-opts" not in original
+        assert "to go back: sudo cp /etc/docker/daemon.json.before-ez /etc/docker/daemon.json" in events.text
         started = [event.step for event in events.seen if isinstance(event, StepStarted)][-len(ready.changed) :]
         assert started == [f"prepare.{id}" for id in ready.changed]
 
@@ -155,7 +164,7 @@ def test_a_link_that_drops_in_the_middle(computers: Callable[..., TestComputer])
     for events, ready in zip(every, results, strict=True):
         assert ready.changed == FULL_LINE
         assert any(isinstance(event, StepFinished) and event.step == "prepare.engine" for event in events.seen)
-    assert computer.exec("grep -c '@@ez start engine' /run/ez/prepare/log").stdout.strip() == "1"
+    assert computer.exec("grep -c '@@ez start engine ' /run/ez/prepare/log").stdout.strip() == "1"
 
 
 def test_sudo_that_asks_for_a_password(computers: Callable[..., TestComputer]) -> None:
@@ -189,7 +198,7 @@ def test_sudo_that_asks_for_a_password(computers: Callable[..., TestComputer]) -
         def kill_job(event: Event) -> None:
             if isinstance(event, Output) and event.step == "prepare.engine" and not killed.is_set():
                 killed.set()
-                computer.exec("pkill -KILL -f '[/]run/ez/prepare/scripts'")
+                computer.exec("pkill -KILL -f '[/]var/lib/ez/prepare/scripts'")
 
         events.when = kill_job
         with pytest.raises(PrepareError, match="the work ended early: `box`"):

@@ -3,6 +3,7 @@
 from .agent import Agent, agent
 from .computers import TestComputer
 from .git_server import GitServer
+from .hardware import Hardware
 from .registry import Registry
 from .relay import Relay
 from .shell import TestbedError
@@ -12,6 +13,7 @@ from .world import World
 __all__ = [
     "Agent",
     "GitServer",
+    "Hardware",
     "Registry",
     "Relay",
     "Status",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from .archive import Entry, pack
-from .boot import machine_flags, switch_on, wait_for_boot
-from .docker import bridge_mtu, docker, labels
+from .boot import BOOT_COMMAND, boot_files, boot_id, machine_flags, wait_for_boot
+from .docker import bridge_mtu, docker, inspect, labels
+from .hardware import FAULTS, Hardware
 from .keys import ensure_key, known_hosts_lines, public_half
 from .registry import Registry
 from .shell import TestbedError, run
@@ -77,8 +78,35 @@ class TestComputer:
 
     def start(self) -> None:
         """Switch it on again; returns when it can be logged into."""
-        switch_on(self.container)
+        docker("start", self.container)
         wait_for_boot(self.container, self.host, self.port)
+
+    @property
+    def boot_id(self) -> str:
+        """What its kernel calls this boot; empty while it is off or starts."""
+        return boot_id(self.container)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is switched on."""
+        found = inspect("container", self.container)
+        return found is not None and bool(found["State"]["Running"])
+
+    def reboot(self) -> None:
+        """Restart it in good order, as `sudo reboot` does; returns when it can be logged into again."""
+        before = self.boot_id
+        self.exec("systemctl reboot", check=False)
+        self.wait_for_reboot(before)
+
+    def wait_for_reboot(self, before: str) -> None:
+        """Return when it can be logged into in another boot than `before`; TestbedError after a minute."""
+        wait_for_boot(self.container, self.host, self.port, before)
+
+    def fault(self, name: str, *, mended: bool = False) -> None:
+        """Let something go wrong there from now on, or no longer: one of `hardware.FAULTS`."""
+        if name not in FAULTS:
+            raise ValueError(f"no such fault: {name}")
+        self.exec(f"rm -f /var/lib/testbed/faults/{name}" if mended else f"touch /var/lib/testbed/faults/{name}")
 
     def destroy(self) -> None:
         """Remove it with its disks; already gone is fine."""
@@ -94,11 +122,13 @@ def create(
     engine_configured: bool = True,
     home_size: str | None = None,
     engine_size: str | None = None,
+    hardware: Hardware | None = None,
 ) -> TestComputer:
     """Make a computer and return it when it can be logged into.
 
     `engine_configured`: give it the /etc/docker/daemon.json that names the testbed's registry, also where no engine
     is installed yet. `home_size`, `engine_size` (such as `64m`): small disks for /home/dev and /var/lib/docker.
+    `hardware`: what a `gpu` computer is made of, instead of the variant's own.
     Raises TestbedError when it does not boot within a minute.
     """
     number, folder = _take_number(world, number)
@@ -108,12 +138,14 @@ def create(
             "create", "--name", _container_name(world, number), "--hostname", f"{variant.name}-{number}",
             *labels(world, "computer"), "--label", f"ez.testbed.variant={variant.name}",
             "--network", world.name, "--ip", world.address(number), "--publish", f"{world.loopback(number)}:22:22",
-            *machine_flags(), *_disks(world, home_size, engine_size), world.image(variant.image),
+            *machine_flags(), *_disks(world, home_size, engine_size), world.image(variant.image), BOOT_COMMAND,
         ).stdout.strip()  # fmt: skip
         files = _system_files(world, variant, host_key, engine_configured, container)
+        machine = hardware or variant.hardware
+        files += [*boot_files(), *(machine.files() if machine else ())]
         docker("cp", "-", f"{container}:/", stdin=pack(files))
         computer = _describe(world, variant.name, number, container, folder)
-        switch_on(container)
+        docker("start", container)
         computer.write(*_home_files(public_half(computer.identity_file)))
         wait_for_boot(container, computer.host, computer.port)
     except BaseException:

@@ -35,13 +35,17 @@ LOCAL_STAND_INS = ("ubuntu:22.04", "debian:12")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one image is made: a Dockerfile on top of another image of this testbed."""
+    """How one image is made: a Dockerfile on top of another image of this testbed.
+
+    `files` are what it copies: files and folders beside it. One that is `on_demand` is made when a test first wants it.
+    """
 
     name: str
     dockerfile: str
     base: str
     files: tuple[str, ...] = ()
     certificates: bool = field(default=False, kw_only=True)
+    on_demand: bool = field(default=False, kw_only=True)
 
 
 _RECIPES = (
@@ -50,7 +54,13 @@ _RECIPES = (
     Recipe("computer:trixie", "computer.Dockerfile", "base:trixie", certificates=True),
     Recipe("ready", "ready.Dockerfile", "computer:trixie"),
     Recipe("ready-28", "ready-28.Dockerfile", "computer:trixie"),
+    Recipe("computer:bullseye", "computer.Dockerfile", "base:bullseye", certificates=True, on_demand=True),
+    Recipe("computer:bookworm-arm64", "computer.Dockerfile", "base:bookworm-arm64", certificates=True, on_demand=True),
+    Recipe("computer:forky", "computer.Dockerfile", "base:forky", certificates=True, on_demand=True),
+    Recipe("gpu:bookworm", "gpu.Dockerfile", "computer:bookworm", ("gpu",), on_demand=True),
+    Recipe("gpu:trixie", "gpu.Dockerfile", "computer:trixie", ("gpu",), on_demand=True),
 )
+_STANDARD = tuple(recipe for recipe in _RECIPES if not recipe.on_demand)
 
 
 def ensure_images(world: World) -> None:
@@ -66,6 +76,18 @@ def ensure_images(world: World) -> None:
             docker("load", "--quiet", "--input", str(kept), timeout=300)
         else:
             list(pool.map(lambda suite: _build_upon(world, f"base:{suite}", wanted), suites))
+
+
+def ensure_image(world: World, name: str) -> None:
+    """Make one image with what it stands on, unless it is there and current."""
+    recipe = next((recipe for recipe in _RECIPES if recipe.name == name), None)
+    if recipe is None:
+        _ensure_base(world, name.removeprefix("base:"))
+        return
+    ensure_image(world, recipe.base)
+    inputs = _inputs(world, recipe.name)
+    if not _is_current(world, recipe.name, inputs):
+        _build(world, recipe, inputs)
 
 
 def keep_images(world: World) -> None:
@@ -108,23 +130,26 @@ def _bodies(bundle: str) -> list[str]:
     return _PEM.findall(bundle)
 
 
-def _ensure_base(world: World, suite: str) -> None:
+def _ensure_base(world: World, name: str) -> None:
+    """`name` is a release, and an architecture behind `-` where it is not the host's."""
     library = REPOSITORY / "scripts" / "lib"
     script = f'. "{library}/engine.sh" && . "{library}/base-image.sh" && ensure_base_image "$@"'
     run(
-        "bash", "-c", script, "base-image", world.image(f"base:{suite}"), suite,
-        environment={"EZ_TESTBED_CACHE": str(world.cache)}, timeout=300,
+        "bash", "-c", script, "base-image", world.image(f"base:{name}"), *name.split("-"),
+        environment={"EZ_TESTBED_CACHE": str(world.cache)}, timeout=600,
     )  # fmt: skip
 
 
 def _wanted(world: World) -> dict[str, str]:
-    """Image name -> digest of all that it is made of."""
-    inputs: dict[str, str] = {}
+    """Name of each image that is always there -> digest of all that it is made of."""
+    return {recipe.name: _inputs(world, recipe.name) for recipe in _STANDARD}
+
+
+def _inputs(world: World, name: str) -> str:
     for recipe in _RECIPES:
-        if recipe.base not in inputs:
-            inputs[recipe.base] = _layers(world, recipe.base)
-        inputs[recipe.name] = _digest(inputs[recipe.base], _context(recipe))
-    return {recipe.name: inputs[recipe.name] for recipe in _RECIPES}
+        if recipe.name == name:
+            return _digest(_inputs(world, recipe.base), _context(recipe))
+    return _layers(world, name)
 
 
 def _layers(world: World, name: str) -> str:
@@ -141,7 +166,7 @@ def _is_current(world: World, name: str, inputs: str) -> bool:
 
 
 def _build_upon(world: World, base: str, wanted: dict[str, str]) -> None:
-    for recipe in _RECIPES:
+    for recipe in _STANDARD:
         if recipe.base == base:
             if not _is_current(world, recipe.name, wanted[recipe.name]):
                 _build(world, recipe, wanted[recipe.name])
@@ -153,7 +178,7 @@ def _build(world: World, recipe: Recipe, inputs: str) -> None:
     docker(
         "build", "--quiet", "--force-rm", "--file", recipe.dockerfile,
         "--build-arg", f"BASE={world.image(recipe.base)}", "--label", f"ez.testbed.inputs={inputs}", "--tag", tag, "-",
-        stdin=_context(recipe), timeout=300,
+        stdin=_context(recipe), timeout=600,
     )  # fmt: skip
 
 
@@ -191,7 +216,9 @@ def _digest(*parts: str | bytes) -> str:
 
 
 def _context(recipe: Recipe) -> bytes:
-    entries = [Entry(name, (_FOLDER / name).read_bytes()) for name in (recipe.dockerfile, *recipe.files)]
+    named = [_FOLDER / name for name in (recipe.dockerfile, *recipe.files)]
+    every = [path for one in named for path in (sorted(one.iterdir()) if one.is_dir() else [one])]
+    entries = [Entry(str(path.relative_to(_FOLDER)), path.read_bytes()) for path in every]
     if recipe.certificates:
         entries.append(Entry("machine-certificates", None, 0o755))
         entries += [Entry(f"machine-certificates/{name}", body) for name, body in machine_certificates().items()]

@@ -12,7 +12,8 @@ from .agent import Agent, agent
 from .computers import TestComputer, create, existing
 from .docker import docker, ensure_network, inspect, remove_everything, remove_replaced_images
 from .git_server import GitServer
-from .images import ensure_images, ensure_stand_ins, keep_images
+from .hardware import Hardware
+from .images import ensure_image, ensure_images, ensure_stand_ins, keep_images
 from .keys import ensure_key
 from .registry import Registry
 from .shell import TestbedError, run
@@ -90,8 +91,12 @@ class Testbed:
         engine_configured: bool = True,
         home_size: str | None = None,
         engine_size: str | None = None,
+        hardware: Hardware | None = None,
     ) -> TestComputer:
         """A fresh computer, ready to log into; see `computers.create` for the options. The caller destroys it."""
+        image = VARIANTS[variant].image
+        with _alone(self.world):
+            ensure_image(self.world, image)
         return create(
             self.world,
             VARIANTS[variant],
@@ -99,6 +104,7 @@ class Testbed:
             engine_configured=engine_configured,
             home_size=home_size,
             engine_size=engine_size,
+            hardware=hardware,
         )
 
     @contextmanager

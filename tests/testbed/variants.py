@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from .hardware import Hardware
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -16,6 +18,8 @@ class Variant:
     """Whether its user's sudo works without a password."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Added to its engine's daemon.json."""
+    hardware: Hardware | None = None
+    """What `hardware=` is unless the test says so; None where it has none but the host's."""
 
 
 VARIANTS = {
@@ -23,6 +27,13 @@ VARIANTS = {
     for variant in (
         Variant("bare", "computer:bookworm"),
         Variant("bare-trixie", "computer:trixie"),
+        Variant("bare-bullseye", "computer:bullseye"),
+        # It may be in a cgroup tree of its own, where the engine would not take its parent for a slice of systemd's.
+        Variant("bare-forky", "computer:forky", settings={"exec-opts": ["native.cgroupdriver=cgroupfs"]}),
+        # The emulator knows nothing of the kernel's packet filter.
+        Variant("bare-arm64", "computer:bookworm-arm64", settings={"iptables": False}),
+        Variant("gpu", "gpu:trixie", hardware=Hardware()),
+        Variant("gpu-bookworm", "gpu:bookworm", hardware=Hardware()),
         Variant("nosudo", "computer:bookworm", free_sudo=False),
         Variant("ready", "ready", engine=True, settings={"features": {"containerd-snapshotter": True}}),
         Variant("ready-graph", "ready", engine=True, settings={"storage-driver": "overlay2"}),

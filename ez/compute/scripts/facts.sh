@@ -108,33 +108,148 @@ ez_packages() (
     ez_say git "${version#git version }"
 )
 
-# Display classes only (0300 VGA, 0302 3D controller); 10de is NVIDIA, 1002 AMD (pci-ids).
+# Of NVIDIA's and AMD's devices (10de and 1002, pci-ids): display controllers (classes 0300 VGA and 0302 3D, with AMD also
+# 0380 and 1200) with the kernel driver that has them, and how many of NVIDIA's are bridges between cards (0680, an HGX
+# board's NVSwitch).
 ez_gpus() (
-    found=''
+    found='' switches=0 nvidia=no
     for device in /sys/bus/pci/devices/*; do
-        vendor='' class='' model=''
+        vendor='' class='' model='' part='' driver=''
         [ -r "$device/vendor" ] && read -r vendor <"$device/vendor"
         case "$vendor" in 0x10de | 0x1002) ;; *) continue ;; esac
         read -r class <"$device/class"
-        case "$class" in 0x0300* | 0x0302*) ;; *) continue ;; esac
+        case "$vendor $class" in
+        *' 0x0300'* | *' 0x0302'* | '0x1002 0x0380'* | '0x1002 0x1200'*) ;;
+        '0x10de 0x0680'*) switches=$((switches + 1)) && continue ;;
+        *) continue ;;
+        esac
+        [ "$vendor" = 0x10de ] && nvidia=yes
         read -r model <"$device/device"
-        found="$found ${device##*/}/${vendor#0x}/${model#0x}"
+        [ -r "$device/subsystem_device" ] && read -r part <"$device/subsystem_device"
+        [ -e "$device/driver" ] && driver=$(readlink "$device/driver")
+        found="$found ${device##*/}/${vendor#0x}/${model#0x}/${part#0x}/${driver##*/}"
     done
     ez_tell gpus "$found"
-    version=''
-    [ -r /sys/module/nvidia/version ] && read -r version </sys/module/nvidia/version
-    ez_tell nvidia.driver "$version"
-    toolkit=no
-    command -v nvidia-ctk >/dev/null || command -v nvidia-container-runtime >/dev/null && toolkit=yes
-    ez_tell nvidia.toolkit "$toolkit"
-    cdi=no
-    for file in /etc/cdi/*nvidia* /var/run/cdi/*nvidia*; do
-        [ -e "$file" ] && cdi=yes
+    ez_tell switches "$switches"
+    line='' version=''
+    [ -r /proc/driver/nvidia/version ] && read -r line </proc/driver/nvidia/version
+    for word in $line; do
+        case "$word" in [0-9]*.[0-9]*) version=$word && break ;; esac
     done
-    ez_tell nvidia.cdi "$cdi"
+    ez_tell nvidia.version "$line"
+    ez_driver
+    ez_toolkit
 )
 
-ez_format='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}|{{.DriverStatus}}|{{range $name, $_ := .Runtimes}}{{$name}} {{end}}|{{.SecurityOptions}}|{{range .RegistryConfig.Mirrors}}{{.}} {{end}}'
+# The driver that is installed, for the kernel that runs, and where it came from.
+ez_driver() {
+    installed='' packages='' fabric=no
+    if [ "$nvidia" = yes ] || [ -n "$version" ]; then
+        installed=$(modinfo -F version nvidia 2>/dev/null)
+        [ -e /usr/bin/nv-fabricmanager ] && systemctl is-active --quiet nvidia-fabricmanager 2>/dev/null && fabric=yes
+    fi
+    ez_say nvidia.installed "$installed"
+    if grep -q '^Package: .*nvidia' /var/lib/dpkg/status 2>/dev/null; then
+        packages=$(awk '
+            $1 == "Package:" { name = $2 }
+            $1 == "Status:" { want = $2; state = $4 }
+            $1 == "Version:" && state == "installed" &&
+                name ~ /^(cuda-drivers|linux-modules-nvidia|nvidia-(driver|open|kernel|headless|dkms|utils|tesla|legacy|fabricmanager|persistenced|compute-utils))/ {
+                print name "/" $2 "/" want
+            }' /var/lib/dpkg/status | head -c 3500)
+    fi
+    ez_say nvidia.packages "$packages"
+    runfile=no windows=no persistence=no proof=''
+    [ -e /usr/bin/nvidia-uninstall ] && runfile=yes
+    [ -e /usr/lib/wsl/lib/libcuda.so.1 ] && windows=yes
+    [ -S /run/nvidia-persistenced/socket ] && persistence=yes
+    [ -r /var/lib/ez/gpu-proof ] && read -r proof </var/lib/ez/gpu-proof
+    ez_tell nvidia.runfile "$runfile"
+    ez_tell nvidia.windows "$windows"
+    ez_tell nvidia.fabric "$fabric"
+    ez_tell nvidia.persistence "$persistence"
+    ez_tell nvidia.proof "$proof"
+}
+
+# The container toolkit, and whether a CDI specification is that of the driver that is loaded.
+ez_toolkit() {
+    toolkit='' cdi=no
+    if command -v nvidia-ctk >/dev/null; then
+        toolkit=$(nvidia-ctk --version 2>/dev/null)
+    elif command -v nvidia-container-runtime >/dev/null; then
+        toolkit='version 0.0'
+    fi
+    ez_say nvidia.toolkit "$toolkit"
+    if [ -n "$version" ]; then
+        for file in /etc/cdi/*nvidia* /var/run/cdi/*nvidia*; do
+            grep -q "\.so\.$version\($\|[^.0-9]\)" "$file" 2>/dev/null && cdi=yes
+        done
+    fi
+    ez_tell nvidia.cdi "$cdi"
+}
+
+# What a driver has to be built for and may be refused by.
+ez_kernel() (
+    running=$(uname -r)
+    flavour=$(ez_flavour "$running")
+    newest=$(for folder in /lib/modules/*; do
+        name=${folder##*/}
+        [ -e "/boot/vmlinuz-$name" ] && [ "$(ez_flavour "$name")" = "$flavour" ] && printf '%s\n' "$name"
+    done | sort -V 2>/dev/null | tail -n 1)
+    headers=no
+    [ -e "/lib/modules/$running/build/Makefile" ] && headers=yes
+    ez_say kernel.newest "$newest"
+    ez_tell kernel.headers "$headers"
+    secure_boot=off
+    if [ -d /sys/firmware/efi ]; then
+        # Four bytes of attributes, then the value (efivarfs).
+        value=$(od -A n -t u1 -j 4 -N 1 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c 2>/dev/null)
+        case "$value" in *1*) secure_boot=on ;; *0*) ;; *) secure_boot=unknown ;; esac
+    fi
+    ez_tell secure_boot "$secure_boot"
+    ez_tell place "$(ez_place "$running")"
+    made=''
+    for name in sys_vendor product_name chassis_asset_tag; do
+        value=''
+        [ -r "/sys/class/dmi/id/$name" ] && read -r value <"/sys/class/dmi/id/$name"
+        made="$made$value|"
+    done
+    ez_say machine "$made"
+)
+
+# ez_flavour KERNEL: `azure` of `6.8.0-1021-azure`, `cloud-amd64` of `6.1.0-37-cloud-amd64` and `6.12.41+deb13-cloud-amd64`.
+ez_flavour() (
+    rest=${1#*-}
+    case "$rest" in [0-9]*-*) rest=${rest#*-} ;; esac
+    printf '%s' "$rest"
+)
+
+# A container counts as one where nobody may load modules (CAP_SYS_MODULE, bit 16 of the bounding set).
+ez_place() {
+    case "$1" in *[Mm]icrosoft*) echo wsl && return ;; esac
+    if [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -e /run/systemd/container ]; then
+        bounds=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status 2>/dev/null)
+        [ $((0x${bounds:-0} >> 16 & 1)) = 1 ] || { echo container && return; }
+    fi
+    echo machine
+}
+
+# What ez left there, and whether the machine has a proxy of its own; never its text, which may hold a password.
+ez_kept() (
+    unfinished=no watchdog='' proxy=no
+    [ -e /etc/systemd/system/ez-prepare.service ] && unfinished=yes
+    [ -r /etc/ez/watchdog.conf ] && read -r watchdog </etc/ez/watchdog.conf
+    if [ -n "${http_proxy:-}${https_proxy:-}${HTTP_PROXY:-}${HTTPS_PROXY:-}" ] ||
+        grep -qsi '^[^#]*https\{0,1\}_proxy=.' /etc/environment ||
+        grep -qsi '^[^#/]*Acquire::[^ ]*Proxy' /etc/apt/apt.conf /etc/apt/apt.conf.d/*; then
+        proxy=yes
+    fi
+    ez_tell unfinished "$unfinished"
+    ez_tell watchdog "$watchdog"
+    ez_tell proxy "$proxy"
+)
+
+ez_format='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}|{{.DriverStatus}}|{{range $name, $_ := .Runtimes}}{{$name}} {{end}}|{{.SecurityOptions}}|{{range .RegistryConfig.Mirrors}}{{.}} {{end}}|{{.ContainersRunning}}'
 
 ez_docker() (
     client=$(command -v docker 2>/dev/null) || client=''
@@ -158,7 +273,7 @@ ez_docker() (
     fi
     git=$(command -v git) || git=''
     sudo=unasked
-    if [ "$state" != user ] || [ -z "$git" ] || [ "$(id -u)" = 0 ]; then
+    if [ "$state" != user ] || [ -z "$git" ] || [ "$(id -u)" = 0 ] || ez_has_new_cards; then
         sudo=$(ez_sudo)
     fi
     if [ "$state" = denied ] && [ "$sudo" = passwordless ]; then
@@ -177,6 +292,11 @@ ez_docker() (
     ez_tell disk.docker "$(ez_free "${root:-/var/lib/docker}")"
     wait
 )
+
+# Cards of which nobody has yet proved that containers can use them.
+ez_has_new_cards() {
+    [ ! -e /var/lib/ez/gpu-proof ] && grep -qs '^0x10de' /sys/bus/pci/devices/*/vendor
+}
 
 ez_docker_client() {
     ez_say docker.client "$(docker --version 2>/dev/null)"
@@ -246,5 +366,7 @@ ez_docker &
 ez_buildkit &
 ez_packages &
 ez_gpus &
+ez_kernel &
+ez_kept &
 ez_size &
 ez_system &

@@ -8,26 +8,20 @@ sources=/etc/apt/sources.list.d/docker.sources
 
 add_vendor_repository() {
     [ -n "$system" ] && [ -n "$codename" ] || return 1
-    fetch "$vendor/$system/dists/$codename/Release" "$EZ_JOB/Release" || return 1
-    fetch "$vendor/$system/gpg" "$EZ_JOB/docker.asc" || return 1
-    grep -q 'BEGIN PGP PUBLIC KEY BLOCK' "$EZ_JOB/docker.asc" || return 1
+    fetch "$vendor/$system/dists/$codename/Release" "$EZ_RUN/Release" || return 1
+    fetch "$vendor/$system/gpg" "$EZ_RUN/docker.asc" || return 1
+    grep -q 'BEGIN PGP PUBLIC KEY BLOCK' "$EZ_RUN/docker.asc" || return 1
     mkdir -p -m 755 /etc/apt/keyrings
-    install -m 644 "$EZ_JOB/docker.asc" "$keyring"
+    install -m 644 "$EZ_RUN/docker.asc" "$keyring"
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: stable\nSigned-By: %s\n' \
         "$vendor/$system" "$codename" "$keyring" >"$sources"
     if [ -d "$settings/sources.d" ]; then cp "$sources" "$settings/sources.d/"; fi
-    rm -f "$EZ_JOB/updated"
+    rm -f "$EZ_RUN/updated"
     update_lists
     is_available docker-ce || {
         rm -f "$sources" "$settings/sources.d/docker.sources"
         return 1
     }
-}
-
-# apt's own downloader is on every machine, unlike curl and wget, and goes through the same proxy.
-fetch() {
-    timeout 15 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=5 -o Acquire::https::Timeout=5 \
-        download-file "$1" "$2" >/dev/null 2>&1
 }
 
 # Where the kernel has AppArmor switched on, the engine wants its tools for every container it starts.

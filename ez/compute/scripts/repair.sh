@@ -1,3 +1,3 @@
 # Finish what an interrupted installation left behind.
-wait_for_packages 600
-dpkg --configure -a --force-confdef --force-confold </dev/null || apt_get -f install
+command -v dpkg >/dev/null || exit 0
+finish_installation || apt_get -f install

@@ -1,0 +1,35 @@
+# Have the machine rest when nobody works there. $1: minutes, $2: `suspend` (the environments stop) or `poweroff` (the
+# machine does), $3: version of what is installed here. 0 minutes: it is removed.
+if [ "$1" = 0 ]; then
+    systemctl disable --now ez-watchdog.timer 2>/dev/null
+    rm -rf /etc/systemd/system/ez-watchdog.service /etc/systemd/system/ez-watchdog.timer /usr/local/lib/ez/watchdog \
+        /etc/ez/watchdog.conf /run/ez/watchdog /run/ez/idle
+    exit 0
+fi
+mkdir -p /etc/ez /usr/local/lib/ez || exit 1
+install -m 755 "$settings/idle.sh" /usr/local/lib/ez/watchdog || exit 1
+cat >/etc/systemd/system/ez-watchdog.service <<'END' || exit 1
+[Unit]
+Description=Notice that nobody works here
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /usr/local/lib/ez/watchdog
+END
+cat >/etc/systemd/system/ez-watchdog.timer <<'END' || exit 1
+[Unit]
+Description=Notice each minute whether somebody works here
+[Timer]
+OnActiveSec=1min
+OnUnitActiveSec=1min
+AccuracySec=5s
+[Install]
+WantedBy=timers.target
+END
+printf '%s %s %s\n' "$1" "$2" "$3" >"$EZ_RUN/watchdog.conf"
+install -m 644 "$EZ_RUN/watchdog.conf" /etc/ez/watchdog.conf || exit 1
+# New settings count from now.
+rm -rf /run/ez/watchdog
+# Only what is new is read: a reload would take cards away from containers that got them by the toolkit's hook.
+systemctl enable --no-reload ez-watchdog.timer >/dev/null 2>&1 || systemctl enable ez-watchdog.timer
+systemctl start ez-watchdog.timer || fail 'the watchdog does not start' 'systemctl status ez-watchdog.timer'
+note "after $1 minutes without work: $2; a lease keeps it awake: date -d '+2 hours' +%s | sudo tee /var/lib/ez/lease"

@@ -1,0 +1,80 @@
+"""A machine that rests when nobody works there: what counts as work, the warning, what stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ez.compute.facts import facts
+from ez.compute.need import POWER_OFF, SUSPEND, IdleNeed, Need
+from ez.compute.prepare import prepare
+from tests.compute.test_prepare import Events, login
+from tests.testbed import TestComputer
+from tests.testbed.shell import wait_until
+
+pytestmark = pytest.mark.testbed
+
+WATCH = "sh /usr/local/lib/ez/watchdog"
+PROCESSOR = "echo cpu {} 0 0 {} 0 0 >/root/stat"
+"""What /proc/stat says; the real one is that of the machine around."""
+
+LONG_AGO = "echo 1 >/run/ez/watchdog"
+
+
+def look(computer: TestComputer) -> dict[str, str]:
+    """What the watchdog tells after one look."""
+    told = computer.exec(f"{WATCH}; cat /run/ez/idle").stdout.splitlines()
+    return dict(line.split("=", 1) for line in told)
+
+
+def test_rest(computers: Callable[..., TestComputer]) -> None:
+    computer, events = computers("ready"), Events()
+    with login(computer, events) as host:
+        need = Need(idle=IdleNeed(1, SUSPEND))
+        assert prepare(host, facts(host), events, need=need).changed == ("watchdog",)
+        assert prepare(host, facts(host), events, need=need).changed == ()
+        assert computer.exec("systemctl is-active ez-watchdog.timer").stdout.strip() == "active"
+        # From here on it looks when the test says so, and every minute of the machine is one that was idle.
+        computer.exec("systemctl stop ez-watchdog.timer")
+        computer.exec(PROCESSOR.format(0, 0) + "; mount --bind /root/stat /proc/stat")
+        computer.exec("docker run -d --init --name work --label ez.env=work debian:12 sleep infinity", timeout=120)
+        computer.exec("docker run -d --init --name other debian:12 sleep infinity")
+        look(computer)
+        host.run(["head", "-c", "20000", "/dev/zero"])
+        assert "login" in look(computer)["reasons"]
+    computer.exec(PROCESSOR.format(5000, 1000))
+    assert "processor" in look(computer)["reasons"]
+    computer.exec(PROCESSOR.format(5001, 90000))
+    assert look(computer)["reasons"] == ""
+
+    computer.exec("date -d '+1 hour' +%s >/var/lib/ez/lease")
+    assert "lease" in look(computer)["reasons"]
+    computer.exec("rm /var/lib/ez/lease")
+    computer.exec("sleep 1; exec 9>>/run/ez/prepare.lock; flock 9; " + WATCH.replace("sh ", "sh 9>&- "))
+    assert "preparation" in computer.exec("cat /run/ez/idle").stdout
+
+    computer.exec(f"{LONG_AGO}/active")
+    told = look(computer)
+    assert (told["reasons"], told["stops_in"]) == ("", "300")
+    assert running(computer) == {"work", "other"}
+    computer.exec("date -d '+1 hour' +%s >/var/lib/ez/lease")
+    assert look(computer)["stops_in"] == ""
+    computer.exec("rm /var/lib/ez/lease")
+
+    computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced")
+    assert look(computer)["stops_in"] == "0"
+    assert running(computer) == {"other"}
+    assert "suspend after" in computer.exec("cat /var/lib/ez/rested").stdout
+
+    with login(computer, events) as host:
+        changed = prepare(host, facts(host), events, need=Need(idle=IdleNeed(20, POWER_OFF))).changed
+        assert changed == ("watchdog",)
+    computer.exec("systemctl stop ez-watchdog.timer")
+    look(computer)
+    computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced; {WATCH}", check=False)
+    wait_until(lambda: not computer.runs, "the machine is off", 60)
+
+
+def running(computer: TestComputer) -> set[str]:
+    return set(computer.exec("docker ps --format '{{.Names}}'").stdout.split())

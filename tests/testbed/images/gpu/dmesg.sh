@@ -1,0 +1,3 @@
+#!/bin/sh
+# What the simulated kernel and its driver said.
+exec cat /run/testbed/dmesg
