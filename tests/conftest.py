@@ -108,12 +108,26 @@ def computers(testbed: Testbed) -> Iterator[Callable[..., TestComputer]]:
         yield make
 
 
+# Tests on computers of their own, beside those of this computer's engine: two queues of about one length.
+ON_COMPUTERS = (
+    "compute/",
+    "ssh/",
+    "testbed/",
+    "env/source/",
+    "integration/test_cards.py",
+    "integration/test_quickstart.py",
+)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for a machine is marked so, for `scripts/test --fast`."""
+    """A test that asks for a machine is marked so, for `scripts/test --fast`, and waits for its turn in a queue."""
     for item in items:
         if "testbed" in getattr(item, "fixturenames", ()):
             item.add_marker("testbed")
+        if item.get_closest_marker("testbed") or item.get_closest_marker("engine"):
+            on_computers = item.path.relative_to(Path(__file__).parent).as_posix().startswith(ON_COMPUTERS)
+            item.add_marker(pytest.mark.xdist_group("computers" if on_computers else "engine"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
