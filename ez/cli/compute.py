@@ -143,8 +143,7 @@ def info(
 ) -> None:
     """Show what a computer is: system, engine, disk, memory, GPUs; read from it now."""
     from ez.compute.facts import facts
-    from ez.compute.nvidia.cards import card
-    from ez.compute.nvidia.found import NVIDIA
+    from ez.compute.nvidia.cards import called
 
     with session("compute-info", json_output=json_output) as run:
         with connect(run, name or old_name or "local") as host:
@@ -154,7 +153,7 @@ def info(
             print_json(found)
             return
         engine = f"{found.engine.version} ({found.engine.state}, {found.engine.store} image store)"
-        names = [card(gpu).title if gpu.vendor == NVIDIA else f"{gpu.vendor}:{gpu.device}" for gpu in found.gpus]
+        names = [called(gpu) for gpu in found.gpus]
         gpus = ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "none"
         rows = (
             ("name", found.computer),
@@ -190,7 +189,7 @@ def prepare(
     verbose: VerboseOption = False,
     old_name: OldComputerOption = None,
 ) -> None:
-    """Make a computer ready for environments: Git, a Docker Engine that you may use, and its NVIDIA cards.
+    """Make a computer ready for environments: Git, a Docker Engine that you may use, NVIDIA cards, the idle watchdog.
 
     It goes on there when the connection drops, and after restarts; running it again follows it, or finds all done.
     """
@@ -210,6 +209,9 @@ def prepare(
             idle = None if host.is_local else idle_need(run.settings)
             need = Need(run.settings.network(), gpu=wanted, idle=idle)
             ready = make_ready(host, found, run.sink, need=need, repair=repair, dry_run=dry_run)
+            if ready.changed and not dry_run and not host.is_local:
+                # A connection that OpenSSH keeps has the groups of its login.
+                ssh_config(run).close_master(f"ez-{host.name}")
         run.stop_progress()
         if json_output:
             print_json(ready)

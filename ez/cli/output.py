@@ -32,13 +32,14 @@ _WIDEST = 160
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout; dataclasses become objects."""
+    """One JSON document on stdout; dataclasses become objects, whose fields that are marked as private are null."""
     sys.stdout.write(json.dumps(_plain(value), indent=2) + "\n")
 
 
 def _plain(value: object) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        shown = {item.name: not item.metadata.get("private") for item in dataclasses.fields(value)}
+        return {name: _plain(getattr(value, name)) if is_shown else None for name, is_shown in shown.items()}
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

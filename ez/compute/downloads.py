@@ -10,7 +10,7 @@ from ez.models import Network
 SETTINGS_FOLDER = "/var/lib/ez/prepare/settings"
 """Where the settings of a running job lie on the computer."""
 
-_COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
+_COMPONENTS = {"debian": "main", "ubuntu": "main restricted universe multiverse"}
 
 
 def package_settings(system: OperatingSystem, need: Network) -> tuple[tuple[str, str], ...]:

@@ -23,17 +23,21 @@ _TABLES = ("features", "runtimes", "builder", "log-opts")
 
 
 def engine_settings(facts: Facts, need: Need, *, gpu: bool) -> tuple[tuple[str, str], ...]:
-    """daemon.json and the text that it was made from; nothing where it is as it should be.
+    """daemon.json, the text that it was made from, and what is new in it; nothing where it is as it should be.
 
     An engine that ez installs gets its store, limits and mirror; one that is there only what it lacks for cards, if
-    `gpu`. What somebody wrote there stays. Raises PrepareError where it has to be changed and is not understood.
+    `gpu`. What somebody wrote there stays. Raises PrepareError where it has to be changed and is not understood, and
+    where an engine that ez installs could not start with it.
     """
     fresh = facts.engine.state == "absent"
     mirror = dict(need.network.mirrors).get("registry", "") if fresh else ""
+    if (fresh or gpu) and (mistake := _mistake(facts.engine.settings)):
+        _refuse(facts, f"the engine's settings are {mistake}", is_mirror=False)
     present = _read(facts.engine.settings)
     if present is None:
         if mirror or gpu:
-            _refuse(facts, "the registry mirror" if mirror else "what NVIDIA cards need", bool(mirror))
+            what = "the registry mirror" if mirror else "what NVIDIA cards need"
+            _refuse(facts, f"the engine's settings cannot be merged with {what}", is_mirror=bool(mirror))
         return ()
     settings = present
     if fresh:
@@ -42,7 +46,11 @@ def engine_settings(facts: Facts, need: Need, *, gpu: bool) -> tuple[tuple[str, 
         settings = _with_cards(settings, facts.engine.release if not fresh else FIRST_WITH_CDI)
     if settings == present:
         return ()
-    return (("daemon.json", json.dumps(settings, indent=2) + "\n"), ("daemon.json.before", facts.engine.settings or ""))
+    return (
+        ("daemon.json", json.dumps(settings, indent=2) + "\n"),
+        ("daemon.json.before", facts.engine.settings or ""),
+        ("daemon.json.added", "".join(f"{line}\n" for line in _added(present, settings))),
+    )
 
 
 def _of_a_new_engine(settings: dict[str, Any], disk: int) -> dict[str, Any]:
@@ -80,11 +88,36 @@ def _with_cards(settings: dict[str, Any], release: tuple[int, int]) -> dict[str,
     return {**settings, "runtimes": {"nvidia": runtime, **settings.get("runtimes", {})}}
 
 
+def _added(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What people are shown: the rest of the file may hold a proxy's password."""
+    lines = []
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            lines += [f"{key}.{line}" for line in _added(old, value)]
+        elif isinstance(value, list) and isinstance(old, list):
+            lines += [f"{key}: {json.dumps(entry)}" for entry in value if entry not in old]
+        elif value != old:
+            lines.append(f"{key}: {json.dumps(value)}")
+    return lines
+
+
+def _mistake(text: str | None) -> str:
+    """What is wrong with the file for every engine, empty for nothing."""
+    try:
+        _parsed(text or "")
+    except json.JSONDecodeError as error:
+        return f"no JSON (line {error.lineno}: {error.msg})"
+    except RecursionError:
+        return "no settings of an engine"
+    return ""
+
+
 def _read(text: str | None) -> dict[str, Any] | None:
     """None for a file that cannot be read or merged."""
     try:
-        settings = json.loads(text or "{}") if text is not None else None
-    except ValueError:
+        settings = _parsed(text) if text is not None else None
+    except (ValueError, RecursionError):
         return None
     if not isinstance(settings, dict):
         return None
@@ -93,8 +126,14 @@ def _read(text: str | None) -> dict[str, Any] | None:
     return settings if lists and tables else None
 
 
-def _refuse(facts: Facts, what: str, is_mirror: bool) -> None:
+def _parsed(text: str) -> Any:
+    """Of an empty file engines start as without one."""
+    return json.loads(text if text.strip() else "{}")
+
+
+def _refuse(facts: Facts, what: str, *, is_mirror: bool) -> None:
+    hint = "correct that file" if facts.engine.settings is not None else "make it readable, and shorter than 2800 bytes"
     raise PrepareError(
-        f"the engine's settings cannot be merged with {what}: `/etc/docker/daemon.json` on `{facts.computer}`",
-        "correct that file, or unset `mirrors.registry`" if is_mirror else "correct that file",
+        f"{what}: `/etc/docker/daemon.json` on `{facts.computer}`",
+        f"{hint}, or unset `mirrors.registry`" if is_mirror else hint,
     )

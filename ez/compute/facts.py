@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from ez.compute.nvidia.found import Gpu, Nvidia, read_gpus, read_nvidia
@@ -58,8 +58,8 @@ class Engine:
     `state`: `user` (the login user reaches it), `sudo` (only root does), `denied` (it runs and refuses the user, and
     root cannot be asked), `stopped`, `silent` (no answer in 15 s), `headless` (there, but no client), `absent`.
     `mirrors` are the registries that it asks before Docker Hub.
-    `settings` is the text of its daemon.json, empty without one, None where it cannot be read. `running` is the number
-    of containers that run.
+    `settings` is the text of its daemon.json, empty without one, None where it cannot be read; it may hold a proxy's
+    password, and is not shown. `running` is the number of containers that run.
     `kind` of the client: `docker`, `podman` (its shim), `snap`, or empty without one. `socket` is the engine's unix
     socket there, empty when the client talks to another machine's. `store`: `containerd`, `classic`, empty if unknown.
     """
@@ -76,7 +76,7 @@ class Engine:
     rootless: bool
     mirrors: tuple[str, ...]
     daemon: bool
-    settings: str | None
+    settings: str | None = field(metadata={"private": True})
     running: int = 0
 
     @property

@@ -29,6 +29,7 @@ _CAUSES = (
         "it does not trust a certificate",
         "sudo apt-get update",
     ),
+    (r"list of sources could not be read", "one of its package lists is wrong", "sudo apt-get update"),
     (
         r"Unable to connect|Could not connect|Connection timed out|Failed to fetch",
         "a package archive is unreachable",

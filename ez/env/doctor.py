@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ez.build.engines.discover import BUILDKITD
 from ez.compute.facts import Facts, facts
 from ez.compute.need import GpuNeed, Need
-from ez.compute.nvidia.cards import card, cards
+from ez.compute.nvidia.cards import called, cards
 from ez.compute.nvidia.steps import gpu_steps
 from ez.compute.plan import IMAGE_SPACE, OLDEST_ENGINE, gigabytes, on, plan
 from ez.compute.reach import reach
@@ -239,8 +239,7 @@ def _clock(found: Facts) -> Check:
 
 def _gpu(found: Facts) -> Check:
     """What `ez compute prepare` would do for the cards."""
-    names = ", ".join(sorted({card(gpu).title for gpu in cards(found.gpus)}))
-    names = names or ", ".join(f"{gpu.vendor}:{gpu.device}" for gpu in found.gpus)
+    names = ", ".join(sorted({called(gpu) for gpu in cards(found.gpus) or found.gpus}))
     shown = f"{names}, driver {found.nvidia.driver}" if found.nvidia.driver else names
     gpu = gpu_steps(found, Need(gpu=GpuNeed()))
     if gpu.refusal is not None:

@@ -67,9 +67,11 @@ def asked_gpu(gpu: bool | None, cuda: str | None) -> GpuNeed | None:
     """What a person asks for with `--gpu` and `--cuda`, None where that is nothing. Raises UsageError."""
     if cuda is None:
         return GpuNeed(required=True) if gpu else None
+    if gpu is False:
+        raise UsageError("`--cuda` is for cards that `--no-gpu` leaves alone", "leave one of the two out")
     found = re.fullmatch(r"(\d{1,2})\.(\d{1,2})(\.\d{1,3})?", cuda, re.ASCII)
-    if found is None or gpu is False:
-        raise UsageError(f"not a version of CUDA: `{shown(cuda)}`", "write it as --cuda 12.4, without --no-gpu")
+    if found is None:
+        raise UsageError(f"`--cuda` is no version: `{shown(cuda)}`", "write it as --cuda 12.4")
     return GpuNeed(required=True, cuda=(int(found[1]), int(found[2])), reason="--cuda")
 
 
@@ -112,7 +114,7 @@ def _texts(definition: Definition) -> Iterator[str]:
 def _is_on(settings: str) -> bool:
     try:
         found = json.loads(settings or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     features = found.get("features") if isinstance(found, dict) else None
     return isinstance(features, dict) and features.get("cdi") is True

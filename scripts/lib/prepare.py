@@ -16,7 +16,8 @@ _HEAD = """# What `ez compute prepare` does
 
 A computer tells what it is in one round trip; from that and from what is wanted come steps, or a refusal before
 anything is done. A computer that is ready has none. Every row below is a test of ez, and `ez compute prepare NAME
---dry-run` shows the row of your own computer. How to use it: [Your own machine](../guides/own-machine.md).
+--dry-run` shows the row of your own computer. How to use it: [Your own machine](../guides/own-machine.md). How
+it works, and how what it changes is taken back: [How a computer is made ready](../concepts/prepare.md).
 """
 _STEPS = """## The steps
 

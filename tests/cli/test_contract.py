@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from ez.cli import app
+from ez.cli.output import print_json
 from ez.models import Computer, SshEndpoint
 from ez.state import EnvironmentRecord, State
 from tests.cli.terminal import Terminal
+from tests.compute.values import told
 from tests.integration.person import EZ, Person
 from tests.integration.places import PLAIN, write_files
 
@@ -39,6 +42,15 @@ def test_json_is_all_there_is_on_stdout(command: tuple[str, ...], indexed: Perso
     assert done.code in (0, 1)
     assert done.json
     assert "{" not in indexed.ez(*command, code=None).stdout
+
+
+def test_an_engine_s_settings_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """They may hold the password of a proxy."""
+    config = base64.b64encode(b'{"proxies": {"http-proxy": "http://me:secret@proxy"}}').decode()
+    print_json(told(docker__config=config))
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["engine"]["settings"] is None
+    assert shown["engine"]["state"] == "absent"
 
 
 def test_listings_hold_what_the_index_holds(indexed: Person) -> None:

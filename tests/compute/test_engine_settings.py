@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ STORE = {"containerd-snapshotter": True}
 def merged(before: str, need: Need = Need(), *, gpu: bool = False, version: str = "", **facts: str) -> Any:
     """daemon.json as it will be, None where it stays; `version` of an engine that is there."""
     there = {"docker__engine": "user", "docker__info": f"{version}|overlay2|/var/lib/docker|[]|runc|[]|"}
-    found = told(docker__config=base64.b64encode(before.encode()).decode(), **{**(there if version else {}), **facts})
+    config = {"docker__config": base64.b64encode(before.encode()).decode()}
+    found = told(**{**config, **(there if version else {}), **facts})
     files = dict(engine_settings(found, need, gpu=gpu))
     if not files:
         return None
@@ -76,10 +78,39 @@ def test_an_engine_that_is_there_gets_what_cards_need(version: str, added: dict[
     assert merged(json.dumps(added), gpu=True, version=version) is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"registry-mirrors": "http://x"}', '{"features": []}', '{"log-opts": 1}'])
+@pytest.mark.parametrize("text", ["[]", '{"registry-mirrors": "http://x"}', '{"features": []}', '{"log-opts": 1}'])
 def test_a_file_that_is_not_understood_is_left_alone(text: str) -> None:
     assert merged(text) is None
     with pytest.raises(PrepareError, match="cannot be merged with the registry mirror"):
         merged(text, MIRROR)
     with pytest.raises(PrepareError, match="cannot be merged with what NVIDIA cards need"):
         merged(text, gpu=True)
+
+
+def test_a_file_that_is_not_told_of() -> None:
+    assert merged("", docker__config="hidden") is None
+    with pytest.raises(PrepareError, match="cannot be merged with what NVIDIA cards need") as caught:
+        merged("", gpu=True, docker__config="long")
+    assert caught.value.hint == "make it readable, and shorter than 2800 bytes"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [('{\n  // ours\n  "debug": true\n}', r"are no JSON \(line 2: .*\)"), ("[" * 2000, "are no settings of an engine")],
+)
+def test_a_file_that_no_engine_starts_with(text: str, mistake: str) -> None:
+    """Said before an engine is installed; one that runs without it is not touched."""
+    with pytest.raises(PrepareError, match=f"{mistake}: `/etc/docker/daemon.json` on `box`"):
+        merged(text)
+    assert merged(text, version="20.10.24") is None
+
+
+def test_only_what_is_new_is_shown() -> None:
+    """The file may hold a proxy's password, and may be written in one line."""
+    before = (
+        '{"proxies":{"http-proxy":"http://me:secret@proxy"},"features":{"x":true},"registry-mirrors":["http://old"]}'
+    )
+    found = told(docker__config=base64.b64encode(before.encode()).decode())
+    added = dict(engine_settings(found, MIRROR, gpu=True))["daemon.json.added"].splitlines()
+    assert {'registry-mirrors: "http://mirror:5000"', "features.cdi: true", 'log-driver: "json-file"'} <= set(added)
+    assert not re.search("secret|old|features.x", "".join(added))

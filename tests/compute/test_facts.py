@@ -4,7 +4,10 @@ import os
 import platform
 import pwd
 import socket
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +125,39 @@ def test_a_fact_that_is_missing(missing: str, monkeypatch: pytest.MonkeyPatch) -
         told()
 
 
-def test_a_reply_that_ends_early(home: Path) -> None:
-    class CutOff(LocalHost):
-        def script(self, *args: Any, **options: Any) -> Result:
-            result = super().script(*args, **options)
-            return replace(result, stdout=result.stdout[:-10])
+class Answering(LocalHost):
+    """This computer, with other words between what a script says and who reads it."""
 
+    def __init__(self, home: Path, answer: Callable[[bytes], bytes]) -> None:
+        super().__init__(environment={"PATH": os.environ["PATH"], "HOME": str(home)}, home=home)
+        self.answer = answer
+
+    def script(self, *args: Any, **options: Any) -> Result:
+        result = super().script(*args, **options)
+        return replace(result, stdout=self.answer(result.stdout))
+
+
+def test_a_reply_that_ends_early(home: Path) -> None:
     with pytest.raises(HostError, match="ends early"):
-        facts(CutOff(environment={"PATH": os.environ["PATH"], "HOME": str(home)}, home=home), "echo hello")
+        facts(Answering(home, lambda said: said[:-10]), "echo hello")
+
+
+def test_a_login_that_greets(home: Path) -> None:
+    """Before and after, and with what looks like facts."""
+    found = facts(Answering(home, lambda said: b"Welcome!\nez-0 uid=7\nuid=8\n" + said + b"bye\n"), "echo hello")
+    assert (found.uid, found.extra) == (os.getuid(), "hello\n")
+
+
+def test_what_a_system_calls_itself_is_read_and_not_run(tmp_path: Path) -> None:
+    """Also where it is no shell, and without an end of the last line."""
+    (tmp_path / "os-release").write_text(
+        "# ours\nID=debian\nNAME=Our Own\nVARIANT=of (odd\nVERSION_ID='12'\n"
+        f'exit 3\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Ours $(touch {tmp_path}/ran) 12"'
+    )
+    script = files("ez.compute").joinpath("scripts", "facts.sh").read_text("utf-8")
+    text = script.replace("/etc/os-release", f"{tmp_path}/os-release") + "\nwait\n"
+    done = subprocess.run(["sh", "-c", text, "sh", "W"], capture_output=True, text=True, check=True, timeout=60)
+    said = dict(line.removeprefix("W ").split("=", 1) for line in done.stdout.splitlines() if line.startswith("W os."))
+    assert (said["os.id"], said["os.version"], said["os.codename"]) == ("debian", "12", "bookworm")
+    assert said["os.name"] == f"Ours $(touch {tmp_path}/ran) 12"
+    assert not (tmp_path / "ran").exists()

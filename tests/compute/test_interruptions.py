@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 
@@ -23,28 +24,27 @@ from tests.testbed import Hardware, TestComputer
 
 pytestmark = [pytest.mark.testbed, pytest.mark.thorough]
 
-BARE_AGAIN = """
-    systemctl stop docker.socket docker.service containerd.service
-    apt-get purge -y -q --autoremove $(dpkg-query --show --showformat '${Package} ' \
-        git docker.io docker-cli docker-ce docker-ce-cli containerd containerd.io runc 2>/dev/null)
-    getent group docker >/dev/null && groupdel docker
-    rm -f /etc/docker/daemon.json.before-ez /run/docker.sock
-    cp /root/daemon.json /etc/docker/daemon.json
-    ! command -v git && ! command -v docker
-"""
 
-
-@dataclass
+@dataclass(frozen=True)
 class Interruption:
-    """Something that is done once at each of `steps`, when that begins or, `late`, prints its first line."""
+    """Something that is done once at each of `steps`, when that begins or, `late`, prints its first line.
+
+    `again`: a run that survives it meets it at the next step, too.
+    """
 
     act: Callable[[TestComputer], None]
     steps: tuple[str, ...] = FULL_LINE
     late: bool = False
+    again: bool = False
     mend: Callable[[TestComputer], None] = lambda computer: None
     before: str = "true"
-    after: str = "true"
-    happened: list[str] = field(default_factory=list)
+
+
+Kinds = dict[str, Interruption]
+"""What happens on one computer: by name, one after the other at each step."""
+
+Place = tuple[str, str]
+"""The name of an interruption, and a step."""
 
 
 def cut_link(computer: TestComputer) -> None:
@@ -56,7 +56,8 @@ def end_job(computer: TestComputer) -> None:
 
 
 def end_apt(computer: TestComputer) -> None:
-    computer.exec("pkill -KILL -x dpkg; pkill -KILL -x apt-get", check=False)
+    """In the middle of its work, or as it begins some."""
+    computer.exec("timeout 60 sh -c 'until pkill -KILL -x apt-get; do sleep 0.05; done'; pkill -KILL -x dpkg; true")
 
 
 def cut_power(computer: TestComputer) -> None:
@@ -66,8 +67,9 @@ def cut_power(computer: TestComputer) -> None:
 def fill_disk(computer: TestComputer) -> None:
     """Where the job is, and where packages are kept."""
     computer.exec(
-        "mkdir -p /mnt/full && mount -t tmpfs -o size=40k none /var/cache/apt/archives &&"
-        "mkdir /var/cache/apt/archives/partial && dd if=/dev/zero of=/var/lib/ez/full bs=1k",
+        "cd /var/cache/apt/archives;"
+        "mountpoint -q . || { mount -t tmpfs -o size=40k none $PWD && mkdir $PWD/partial; };"
+        "cat /dev/zero >>/var/lib/ez/full",
         check=False,
     )
 
@@ -85,114 +87,143 @@ def kill_laptop(computer: TestComputer) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-KINDS = {
-    "the link is cut": Interruption(cut_link),
-    "the laptop's ez is killed": Interruption(kill_laptop),
-    "the work there is killed": Interruption(end_job),
-    "apt is killed": Interruption(end_apt, ("git", "engine"), late=True),
-    # The disk of the job is small then, so that it can be filled.
-    "the disk is full": Interruption(
-        fill_disk, mend=make_room, before="mount -t tmpfs -o size=2m none /var/lib/ez", after="umount /var/lib/ez"
-    ),
-    "the machine loses power": Interruption(cut_power, mend=switch_on),
-}
+def small_disk(size: str, steps: tuple[str, ...] = FULL_LINE) -> Interruption:
+    """The disk of the job, so that it can be filled."""
+    before = f"mkdir -p /var/lib/ez && mount -t tmpfs -o size={size} none /var/lib/ez"
+    return Interruption(fill_disk, steps, again=True, mend=make_room, before=before)
+
+
+# The work goes on whatever becomes of those who follow it, so that these two can share it.
+FOLLOWERS = {"the link is cut": cut_link, "the laptop's ez is killed": kill_laptop}
+
+KINDS: tuple[Kinds, ...] = (
+    {name: Interruption(act) for name, act in FOLLOWERS.items()},
+    {"the work there is killed": Interruption(end_job)},
+    {"apt is killed": Interruption(end_apt, ("git", "engine"), late=True, again=True)},
+    {"the disk is full": small_disk("2m")},
+    {"the machine loses power": Interruption(cut_power, mend=switch_on)},
+)
 
 CARD_STEPS = (
     "nouveau", "kernel", "headers", "repository", "driver", "module", "persistence", "toolkit-repository", "toolkit",
     "cdi", "proof",
 )  # fmt: skip
-CARD_KINDS = {
-    "the work there is killed": Interruption(end_job, CARD_STEPS),
-    "apt is killed": Interruption(end_apt, ("driver",), late=True),
-    "the machine loses power": Interruption(cut_power, CARD_STEPS, mend=switch_on),
-}
+CARD_DOWNLOADS = ("kernel", "headers", "repository", "driver", "persistence", "toolkit-repository", "toolkit")
+
+# On a machine whose kernel is too old, which takes a restart on the way.
+CARD_KINDS: tuple[Kinds, ...] = (
+    {name: Interruption(act, CARD_STEPS) for name, act in FOLLOWERS.items()},
+    {"the work there is killed": Interruption(end_job, CARD_STEPS)},
+    {"apt is killed": Interruption(end_apt, CARD_DOWNLOADS, late=True, again=True)},
+    {"the machine loses power": Interruption(cut_power, CARD_STEPS, mend=switch_on)},
+)
+# And on one that takes none: a small disk is gone after a restart.
+CARD_DISK: tuple[Kinds, ...] = ({"the disk is full": small_disk("200m", CARD_STEPS)},)
 
 
-def test_whatever_happens_at_any_step_the_next_run_ends_ready(computers: Callable[..., TestComputer]) -> None:
-    computer = computers("bare")
-    computer.exec("cp /etc/docker/daemon.json /root && mkdir -p /var/lib/ez")
-
-    def bare_again() -> TestComputer:
-        computer.exec(BARE_AGAIN, timeout=300)
-        return computer
-
-    interrupt_at_each_step(KINDS, Need(), bare_again)
+@pytest.mark.parametrize("kinds", KINDS, ids=", ".join)
+def test_whatever_happens_at_any_step_the_next_run_ends_ready(
+    computers: Callable[..., TestComputer], kinds: Kinds
+) -> None:
+    interrupt_at_each_step(kinds, Need(), lambda: computers("bare"))
 
 
-def test_and_at_any_step_of_a_machine_with_cards(computers: Callable[..., TestComputer]) -> None:
-    """That needs a new kernel and a restart on the way."""
-    made: list[TestComputer] = []
-
-    def another() -> TestComputer:
-        for old in made:
-            old.destroy()
-        made[:] = [computers("gpu", hardware=Hardware(kernel="moved", nouveau=True))]
-        return made[0]
-
-    interrupt_at_each_step(CARD_KINDS, CARD_NEED, another)
+@pytest.mark.parametrize("kinds", CARD_KINDS, ids=", ".join)
+def test_and_at_any_step_of_a_machine_with_cards(computers: Callable[..., TestComputer], kinds: Kinds) -> None:
+    hardware = Hardware(kernel="moved", nouveau=True)
+    interrupt_at_each_step(kinds, CARD_NEED, lambda: computers("gpu", hardware=hardware))
 
 
-def interrupt_at_each_step(kinds: dict[str, Interruption], need: Need, fresh: Callable[[], TestComputer]) -> None:
-    table: list[str] = []
-    for name, kind in kinds.items():
-        computer = fresh()
-        computer.exec(kind.before)
-        while missing := [step for step in kind.steps if step not in kind.happened]:
-            assert len(table) < 60, "\n".join(table[-8:])
-            ended = interrupted_run(computer, kind, missing, need)
+@pytest.mark.parametrize("kinds", CARD_DISK, ids=", ".join)
+def test_a_full_disk_of_a_machine_with_cards(computers: Callable[..., TestComputer], kinds: Kinds) -> None:
+    interrupt_at_each_step(kinds, CARD_NEED, lambda: computers("gpu", hardware=Hardware(nouveau=True)))
+
+
+def test_the_documents_have_the_count() -> None:
+    text = Path(__file__).parents[2].joinpath("docs", "concepts", "prepare.md").read_text()
+    plain, cards = (
+        {name: len(kind.steps) for one in all for name, kind in one.items()}
+        for all in (KINDS, (*CARD_KINDS, *CARD_DISK))
+    )
+    for name, count in plain.items():
+        assert f"| {name} | {count} | {cards[name]} |" in text
+    assert f"| together | {sum(plain.values())} | {sum(cards.values())} |" in text
+
+
+def interrupt_at_each_step(kinds: Kinds, need: Need, fresh: Callable[[], TestComputer]) -> None:
+    table, happened = list[str](), list[Place]()
+    computer = prepared_for(kinds, fresh())
+    while missing := [place for place in places(kinds) if place not in happened]:
+        before = len(happened)
+        ended = interrupted_run(computer, kinds, missing, happened, need)
+        table += [f"{' at '.join(place)}: {ended}" for place in happened[before:]]
+        for kind in kinds.values():
             kind.mend(computer)
-            if ended:
-                table.append(f"{name} at {kind.happened[-1]}: {ended}")
-            else:
-                # The work went on by itself and is done: anew, for the steps that it passed.
-                make_ready(computer, need)
-                computer = fresh()
-        make_ready(computer, need)
-        computer.exec(kind.after)
-    assert len(table) == sum(len(kind.steps) for kind in kinds.values()), "\n".join(table)
+        if len(happened) == before:
+            # The work went on by itself and is done: anew, for the steps that it passed.
+            make_ready(computer, need)
+            computer.destroy()
+            computer = prepared_for(kinds, fresh())
+    make_ready(computer, need)
     sys.stdout.write("\n".join((f"{len(table)} interruptions, each ready on the next run:", *table, "")))
+    assert len(table) == len(places(kinds))
 
 
-def interrupted_run(computer: TestComputer, kind: Interruption, missing: list[str], need: Need) -> str:
-    """A run of another process, interrupted at the first step that is missing; how it ended, empty if nothing was
-    left to do."""
+def places(kinds: Kinds) -> list[Place]:
+    return [(name, step) for name, kind in kinds.items() for step in kind.steps]
+
+
+def prepared_for(kinds: Kinds, computer: TestComputer) -> TestComputer:
+    for kind in kinds.values():
+        computer.exec(kind.before)
+    return computer
+
+
+def interrupted_run(
+    computer: TestComputer, kinds: Kinds, missing: list[Place], happened: list[Place], need: Need
+) -> str:
+    """A run of another process, interrupted at places that are missing, which come to those that `happened`; how it
+    ended."""
     here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=run, args=(computer, kind, missing, need, there))
+    child = multiprocessing.get_context("fork").Process(target=run, args=(computer, kinds, missing, need, there))
     child.start()
     there.close()
     ended = ""
     try:
         while True:
             said = here.recv()
-            if said[0] == "at":
-                kind.happened.append(said[1])
+            if isinstance(said, tuple):
+                happened.append(said)
                 ended = "killed"
             else:
-                ended = said[1]
+                ended = said
     except EOFError:
         child.join(30)
     return ended
 
 
-def run(computer: TestComputer, kind: Interruption, missing: list[str], need: Need, tell: Connection) -> None:
+def run(computer: TestComputer, kinds: Kinds, missing: list[Place], need: Need, tell: Connection) -> None:
     events = Events()
-    happened: list[str] = []
+    done: list[Place] = []
 
     def interrupt(event: Event) -> None:
         step = getattr(event, "step", "").removeprefix("prepare.")
-        if happened or step not in missing or not isinstance(event, Output if kind.late else StepStarted):
-            return
-        happened.append(step)
-        tell.send(("at", step))
-        kind.act(computer)
+        for place in missing:
+            kind = kinds[place[0]]
+            is_over = place in done or (done and not kind.again)
+            if place[1] == step and not is_over and isinstance(event, Output if kind.late else StepStarted):
+                done.append(place)
+                tell.send(place)
+                kind.act(computer)
+                return
 
     events.when = interrupt
     try:
         with login(computer, events) as host:
             prepare(host, facts(host), events, need=need)
-        tell.send(("end", "ready in the same run" if happened else ""))
+        tell.send("ready in the same run" if done else "")
     except EzError as error:
-        tell.send(("end", error.message.splitlines()[0]))
+        tell.send(error.message.splitlines()[0])
 
 
 def make_ready(computer: TestComputer, need: Need) -> None:

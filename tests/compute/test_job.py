@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ez.compute import prepare
 from ez.compute.work_log import WorkLog
-from ez.errors import PrepareError
+from ez.errors import HostError, HostKeyError, LinkLostError, PrepareError, Result
 from ez.events import Event, Output, StepFailed, StepFinished, StepStarted
+from ez.ssh.local import LocalHost
 from tests.compute.values import told
 
 SCRIPTS = files("ez.compute").joinpath("scripts")
@@ -301,6 +304,33 @@ def test_the_laptop_goes_away_and_two_come_back(machine: Machine) -> None:
         other.join()
     assert [answer[-1] for answer in answers] == ["@@ez exit 0", "@@ez exit 0"]
     assert machine.effects()[:2] == ["one", "two"]
+
+
+class Restarting(LocalHost):
+    """What its `cat` of the boot id gives, one answer after the other: sshd answers before the machine goes down."""
+
+    def __init__(self, *answers: str | HostError) -> None:
+        super().__init__(environment={"PATH": os.environ["PATH"]}, home=Path("/"))
+        self.answers = list(answers)
+
+    def run(self, argv: Sequence[str], **options: Any) -> Result:
+        answer = self.answers.pop(0)
+        if isinstance(answer, HostError):
+            raise answer
+        return super().run(["echo", answer], **options)
+
+
+def test_a_machine_that_answers_is_only_back_with_another_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "_PAUSE", 0.0)
+    gone = LinkLostError("the connection dropped")
+    host = Restarting("boot-1", gone, "", HostError("it starts"), "boot-2", "never asked")
+    prepare._wait_for_restart(host, told(), "boot-1")
+    assert host.answers == ["never asked"]
+    with pytest.raises(HostKeyError):
+        prepare._wait_for_restart(Restarting(HostKeyError("another key")), told(), "boot-1")
+    monkeypatch.setattr(prepare, "RESTART_SECONDS", 0.0)
+    with pytest.raises(PrepareError, match="`local` has not come back from its restart"):
+        prepare._wait_for_restart(Restarting(), told(), "boot-1")
 
 
 def heard(*lines: str) -> tuple[WorkLog, list[Event]]:

@@ -110,6 +110,22 @@ def test_a_fresh_machine_is_usable_in_the_same_run(computers: Callable[..., Test
             make_ready(host, events)
 
 
+@pytest.mark.parametrize("variant", ["bare-bullseye", "bare-forky", "bare-arm64"])
+def test_the_other_releases(computers: Callable[..., TestComputer], variant: str) -> None:
+    """And after a restart; Debian 12 and 13 are above and below. No emulator starts a container."""
+    computer, events = computers(variant), Events()
+    with login(computer, events) as host:
+        ready = make_ready(host, events)
+        assert ready.changed == FULL_LINE
+        assert ready.facts.arch == host.run(["docker", "info", "--format", "{{.Architecture}}"]).text.strip()
+        assert ready.facts.arch == ("aarch64" if variant == "bare-arm64" else "x86_64")
+    computer.reboot()
+    with login(computer, events) as host:
+        assert make_ready(host, events).changed == ()
+        if ready.facts.arch == "x86_64":
+            assert host.run(["docker", "run", "--rm", "debian:12", "uname", "-m"], timeout=120).text == "x86_64\n"
+
+
 def test_what_is_waited_for_and_mended(computers: Callable[..., TestComputer]) -> None:
     """A release that splits the client off; somebody else's installation, and one that was cut off before."""
     computer, events = computers("bare-trixie"), Events()

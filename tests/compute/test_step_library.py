@@ -82,7 +82,17 @@ def test_none_that_can_be_had(tmp_path: Path) -> None:
     ],
 )
 def test_the_kernel_s_names(tmp_path: Path, kernel: str, depends: str, words: str, flavour: str) -> None:
-    assert said(tmp_path, "kernel_words; kernel_flavour", kernel, depends) == (0, f"{words}\n{flavour}")
+    assert said(tmp_path, "kernel_words $(uname -r); kernel_flavour", kernel, depends) == (0, f"{words}\n{flavour}")
+
+
+def test_modules_of_a_virtual_kernel(tmp_path: Path) -> None:
+    """Ubuntu's image for virtual machines of no cloud."""
+    depends = "linux-image-virtual linux-image-6.8.0-60-generic"
+    names = "names_in 'linux-modules-nvidia-580-server-open-FLAVOUR,nvidia-headless|linux-image-FLAVOUR'"
+    assert said(tmp_path, names, "6.8.0-60-generic", depends) == (
+        0,
+        "linux-modules-nvidia-580-server-open-generic nvidia-headless linux-image-virtual",
+    )
 
 
 @pytest.mark.parametrize(("size", "header"), [(51, b"\x98\x33"), (525, b"\x99\x02\x0d")])

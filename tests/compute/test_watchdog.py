@@ -19,6 +19,7 @@ WATCH = "sh /usr/local/lib/ez/watchdog"
 PROCESSOR = "echo cpu {} 0 0 {} 0 0 >/root/stat"
 """What /proc/stat says; the real one is that of the machine around."""
 
+JUST_STARTED = "echo 600 600 >/root/uptime; mount --bind /root/uptime /proc/uptime"
 LONG_AGO = "echo 1 >/run/ez/watchdog"
 
 
@@ -43,6 +44,8 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
         look(computer)
         host.run(["head", "-c", "20000", "/dev/zero"])
         assert "login" in look(computer)["reasons"]
+        # A connection that is open and says nothing is no work.
+        assert look(computer)["reasons"] == ""
     computer.exec(PROCESSOR.format(5000, 1000))
     assert "processor" in look(computer)["reasons"]
     computer.exec(PROCESSOR.format(5001, 90000))
@@ -54,7 +57,10 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     computer.exec("sleep 1; exec 9>>/run/ez/prepare.lock; flock 9; " + WATCH.replace("sh ", "sh 9>&- "))
     assert "preparation" in computer.exec("cat /run/ez/idle").stdout
 
-    computer.exec(f"{LONG_AGO}/active")
+    computer.exec(f"{LONG_AGO}/active; {JUST_STARTED}")
+    told = look(computer)
+    assert (told["idle_seconds"], told["reasons"], told["stops_in"]) == ("599", "", "")
+    computer.exec("umount /proc/uptime")
     told = look(computer)
     assert (told["reasons"], told["stops_in"]) == ("", "300")
     assert running(computer) == {"work", "other"}
@@ -68,8 +74,13 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     assert "suspend after" in computer.exec("cat /var/lib/ez/rested").stdout
 
     with login(computer, events) as host:
-        changed = prepare(host, facts(host), events, need=Need(idle=IdleNeed(20, POWER_OFF))).changed
-        assert changed == ("watchdog",)
+        off, power_off = Need(idle=IdleNeed(0, SUSPEND)), Need(idle=IdleNeed(20, POWER_OFF))
+        assert prepare(host, facts(host), events, need=off).changed == ("watchdog",)
+        left = "ls -d /etc/ez/watchdog.conf /usr/local/lib/ez/watchdog /run/ez/idle /etc/systemd/system/ez-watchdog.*"
+        assert computer.exec(left, check=False).stdout == ""
+        assert computer.exec("systemctl is-active ez-watchdog.timer", check=False).stdout.strip() == "inactive"
+        assert prepare(host, facts(host), events, need=off).changed == ()
+        assert prepare(host, facts(host), events, need=power_off).changed == ("watchdog",)
     computer.exec("systemctl stop ez-watchdog.timer")
     look(computer)
     computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced; {WATCH}", check=False)

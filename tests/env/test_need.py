@@ -63,9 +63,11 @@ def test_what_a_person_asks_for() -> None:
     assert asked_gpu(None, None) is asked_gpu(False, None) is None
     assert asked_gpu(True, None) == GpuNeed(required=True)
     assert asked_gpu(None, "12.4.1") == GpuNeed(required=True, cuda=(12, 4), reason="--cuda")
-    for gpu, cuda in ((None, "12"), (None, "twelve.4"), (None, "٣.4"), (False, "12.4")):
-        with pytest.raises(UsageError, match="not a version of CUDA"):
-            asked_gpu(gpu, cuda)
+    for cuda in ("12", "twelve.4", "٣.4"):
+        with pytest.raises(UsageError, match="`--cuda` is no version"):
+            asked_gpu(None, cuda)
+    with pytest.raises(UsageError, match="`--cuda` is for cards that `--no-gpu` leaves alone"):
+        asked_gpu(False, "12.4")
 
 
 @pytest.mark.parametrize(

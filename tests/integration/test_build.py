@@ -205,6 +205,11 @@ def test_a_buildkitd_on_another_computer(builder: Place, person: Person, program
     assert checks["builder"]["status"] == "ok"
     assert checks["builder"]["detail"] == f"{steps['engine']}, for linux/amd64"
     assert person.ez("compute", "prepare", "box", "--dry-run", "--json").json["changed"] == ["group"]
+    # The connection that this leaves open was made before its user was in the group.
+    enter = ("compute", "ssh", "box", "--", "id -nG")
+    assert "docker" not in person.ez(*enter).stdout.split()
+    assert person.ez("compute", "prepare", "box", "--json").json["changed"] == ["group"]
+    assert "docker" in person.ez(*enter).stdout.split()
 
 
 def test_a_repo_by_its_address(local: Place, person: Person, program: Path, name: str, git_server: GitServer) -> None:

@@ -10,8 +10,8 @@ KERNELS = ("current", "newer", "moved")
 
 @dataclass(frozen=True)
 class Card:
-    """A device on the PCI bus. `modules`: the flavours of the kernel module that drive it, `open`, `proprietary` or
-    `both`; `first` and `last` are driver branches (NVIDIA's supported-chips lists)."""
+    """A device on the PCI bus. `modules`: the flavours of the kernel module that drive it, `open`, `proprietary`,
+    `both`, or `grid` for a part of a card; `first` and `last` are driver branches (NVIDIA's supported-chips lists)."""
 
     name: str
     device: str
@@ -39,6 +39,7 @@ CARDS = {
     "T4": Card("Tesla T4", "1eb8", "12a2", memory=15360, capability="7.5"),
     "A100": Card("NVIDIA A100-SXM4-40GB", "20b0", "144e", memory=40960, capability="8.0"),
     "A10": Card("NVIDIA A10", "2236", "1482", memory=23028, capability="8.6", first=470),
+    "A10-part": Card("NVIDIA A10-4Q", "2236", "14f4", memory=4096, capability="8.6", modules="grid", first=550),
     "L4": Card("NVIDIA L4", "27b8", "16ca", memory=23034, capability="8.9", first=525),
     "H100": Card("NVIDIA H100 80GB HBM3", "2330", "16c1", memory=81559, capability="9.0", first=525),
     "B200": Card("NVIDIA B200", "2901", "1999", memory=183359, capability="10.0", modules="open", first=570),

@@ -48,17 +48,25 @@ class Recipe:
     on_demand: bool = field(default=False, kw_only=True)
 
 
+def _computer(base: str, *, on_demand: bool = False) -> Recipe:
+    packages = ("computer-packages",)
+    return Recipe(
+        f"computer:{base}", "computer.Dockerfile", f"base:{base}", packages, certificates=True, on_demand=on_demand
+    )
+
+
 _RECIPES = (
     Recipe("services", "services.Dockerfile", "base:bookworm", ("git-sshd_config", "registry.yml")),
-    Recipe("computer:bookworm", "computer.Dockerfile", "base:bookworm", certificates=True),
-    Recipe("computer:trixie", "computer.Dockerfile", "base:trixie", certificates=True),
+    _computer("bookworm"),
+    _computer("trixie"),
     Recipe("ready", "ready.Dockerfile", "computer:trixie"),
     Recipe("ready-28", "ready-28.Dockerfile", "computer:trixie"),
-    Recipe("computer:bullseye", "computer.Dockerfile", "base:bullseye", certificates=True, on_demand=True),
-    Recipe("computer:bookworm-arm64", "computer.Dockerfile", "base:bookworm-arm64", certificates=True, on_demand=True),
-    Recipe("computer:forky", "computer.Dockerfile", "base:forky", certificates=True, on_demand=True),
+    _computer("bullseye", on_demand=True),
+    _computer("bookworm-arm64", on_demand=True),
+    _computer("forky", on_demand=True),
     Recipe("gpu:bookworm", "gpu.Dockerfile", "computer:bookworm", ("gpu",), on_demand=True),
     Recipe("gpu:trixie", "gpu.Dockerfile", "computer:trixie", ("gpu",), on_demand=True),
+    Recipe("gpu:ubuntu", "gpu-ubuntu.Dockerfile", "computer:trixie", ("gpu",), on_demand=True),
 )
 _STANDARD = tuple(recipe for recipe in _RECIPES if not recipe.on_demand)
 
@@ -134,9 +142,10 @@ def _ensure_base(world: World, name: str) -> None:
     """`name` is a release, and an architecture behind `-` where it is not the host's."""
     library = REPOSITORY / "scripts" / "lib"
     script = f'. "{library}/engine.sh" && . "{library}/base-image.sh" && ensure_base_image "$@"'
+    extra = ",".join((_FOLDER / "computer-packages").read_text().split())
     run(
         "bash", "-c", script, "base-image", world.image(f"base:{name}"), *name.split("-"),
-        environment={"EZ_TESTBED_CACHE": str(world.cache)}, timeout=600,
+        environment={"EZ_TESTBED_CACHE": str(world.cache), "EZ_BASE_IMAGE_EXTRA": extra}, timeout=600,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ VARIANTS = {
         Variant("bare-arm64", "computer:bookworm-arm64", settings={"iptables": False}),
         Variant("gpu", "gpu:trixie", hardware=Hardware()),
         Variant("gpu-bookworm", "gpu:bookworm", hardware=Hardware()),
+        Variant("gpu-ubuntu", "gpu:ubuntu", hardware=Hardware(cloud="azure")),
         Variant("nosudo", "computer:bookworm", free_sudo=False),
         Variant("ready", "ready", engine=True, settings={"features": {"containerd-snapshotter": True}}),
         Variant("ready-graph", "ready", engine=True, settings={"storage-driver": "overlay2"}),

@@ -110,9 +110,9 @@ def opens_by_default(branch: int) -> bool:
     return bool(branch >= _table()["open_from"])
 
 
-def kernel_packages(system: str) -> tuple[str, ...]:
+def kernel_packages() -> tuple[str, ...]:
     """The group of the kernel with its headers."""
-    return (_table()["kernel"][system.partition(" ")[0]],)
+    return (_table()["kernel"]["packages"],)
 
 
 def kernel_image() -> str:

@@ -42,11 +42,9 @@ class Card:
 
 @dataclass(frozen=True)
 class Shared:
-    """A card that its cloud gives parts of. `url` is the installer of the GRID driver `version`, empty without one."""
+    """A part of a card, as a cloud gives it out. `url` is the installer of the GRID driver `version`, empty without
+    one; `modules` the kind of kernel module that it has."""
 
-    cloud: str
-    devices: tuple[str, ...]
-    subsystems: tuple[str, ...]
     version: str
     modules: str
     url: str
@@ -54,10 +52,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class Quirk:
-    """`options` is a line of modprobe.d(5) for those cards; `modules` the kind they get there, empty for any."""
+    """`options` is a line of modprobe.d(5) for some cards; `modules` the kind they get with it, empty for any."""
 
-    cloud: str
-    devices: tuple[str, ...]
     modules: str
     options: str
 
@@ -65,6 +61,11 @@ class Quirk:
 def card(gpu: Gpu) -> Card:
     """The card that a PCI device is. One that the tables do not have counts as newer than all of them."""
     return card_of(gpu.device)
+
+
+def called(gpu: Gpu) -> str:
+    """What people call a display controller, AMD's too."""
+    return card(gpu).title if gpu.vendor == NVIDIA else f"AMD card {gpu.device}"
 
 
 def card_of(device: str) -> Card:
@@ -99,7 +100,7 @@ def shared(gpu: Gpu, cloud: str) -> Shared | None:
     for row in _tables()["shared"]:
         subsystems = tuple(row.get("subsystems", ()))
         if row["cloud"] == cloud and gpu.device in row["devices"] and (not subsystems or gpu.subsystem in subsystems):
-            return Shared(cloud, tuple(row["devices"]), subsystems, row["version"], row["modules"], row["url"])
+            return Shared(row["version"], row["modules"], row["url"])
     return None
 
 
@@ -107,7 +108,7 @@ def quirks(gpus: tuple[Gpu, ...], cloud: str) -> tuple[Quirk, ...]:
     """What has to be done differently for these cards in that cloud."""
     there = {gpu.device for gpu in gpus}
     return tuple(
-        Quirk(row.get("cloud", ""), tuple(row["devices"]), row.get("modules", ""), row["options"])
+        Quirk(row.get("modules", ""), row["options"])
         for row in _tables()["quirk"]
         if there & set(row["devices"]) and row.get("cloud", cloud) == cloud
     )

@@ -219,7 +219,10 @@ def _no_source(found: tuple[Card, ...], branch: Branch, machine: Machine) -> Ref
     there = {
         name.partition(" ")[0]: name.title()
         for name in systems
-        if any(source.has(name, machine.arch, branch.number) for source in sources())
+        if any(
+            source.has(name, machine.arch, branch.number) and (source.signed or not machine.secure_boot)
+            for source in sources()
+        )
     }
     what = f"no driver {branch.number} is published for {machine.name or machine.system.title()} on {machine.arch}"
     return Refusal(what, f"use {' or '.join([*there.values(), 'an image that brings a driver'])}")

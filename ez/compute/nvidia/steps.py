@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from ez.compute.downloads import package_settings
@@ -122,11 +123,23 @@ def _mending(facts: Facts, need: Need, *, has_module: bool, repair: bool) -> tup
     if has_module and not repair:
         in_use = nvidia.source == "windows" or (nvidia.driver and nvidia.installed in ("", nvidia.driver))
         return (), () if in_use else (_module(),)
-    builds = any("dkms" in package.name for package in nvidia.packages)
+    builds = any("dkms" in package.name.replace("no-dkms", "") for package in nvidia.packages)
     settings, branch = package_settings(facts.os, need.network), str(_package_branch(facts))
-    finish = Step("driver", f"finish installing driver {branch}", "driver", (branch, nvidia.flavour, "", ""), settings)
-    early = () if has_module else _early(facts, need, builds)
+    arguments = (branch, nvidia.flavour, "", _kernel(builds))
+    finish = Step("driver", f"finish installing driver {branch}", "driver", arguments, settings)
+    early = () if has_module else _early(facts, need, builds, _modules(facts))
     return early, (*(_headers(facts, need) if builds else ()), finish, _module())
+
+
+def _kernel(builds: bool) -> str:
+    """The group of what is held beside a driver: a newer kernel would be without its module."""
+    return branches.kernel_packages()[0] if builds else branches.kernel_image()
+
+
+def _modules(facts: Facts) -> str:
+    """The package that brings modules for each new kernel of the distribution, empty where they are built."""
+    names = [package.name for package in facts.nvidia.packages if package.name.startswith("linux-modules-nvidia-")]
+    return next((name for name in names if not re.search(r"-\d+\.\d+\.\d", name, re.ASCII)), "")
 
 
 def _package_branch(facts: Facts) -> int:
@@ -147,7 +160,7 @@ def _early(facts: Facts, need: Need, builds: bool, modules: str = "") -> tuple[S
                 "kernel",
                 "have a kernel that drivers can be built for" if is_newest else "start the newest kernel (restarts)",
                 "kernel",
-                branches.kernel_packages(machine_of(facts).system),
+                branches.kernel_packages(),
                 package_settings(facts.os, need.network),
                 check=_CAN_HAVE_HEADERS if is_newest else "",
                 reboots=True,
@@ -179,8 +192,7 @@ def _driver(facts: Facts, need: Need, choice: Choice) -> tuple[Step, ...]:
     if choice.repository is not None:
         about = "add the driver's package source"
         steps.append(Step("repository", about, "repository", choice.repository.args, settings))
-    kernel = branches.kernel_packages(machine_of(facts).system)[0] if choice.builds else ""
-    arguments = (str(choice.branch), choice.flavour, choice.pin, kernel, *choice.packages)
+    arguments = (str(choice.branch), choice.flavour, choice.pin, _kernel(choice.builds), *choice.packages)
     options = (("modprobe.conf", choice.options),) if choice.options else ()
     steps.append(Step("driver", title, "driver", arguments, (*settings, *options), verify=_BRANCH_IS_INSTALLED))
     return (*steps, _module())
@@ -255,9 +267,9 @@ def _toolkit(facts: Facts, need: Need) -> tuple[Step, ...]:
 
 
 def _about(facts: Facts) -> tuple[str, ...]:
-    if is_own(facts) or facts.nvidia.source not in _ORIGINS:
-        return ()
     version = facts.nvidia.driver or facts.nvidia.installed
+    if is_own(facts) or facts.nvidia.source not in _ORIGINS or not version:
+        return ()
     return (f"its driver {version} ({_ORIGINS[facts.nvidia.source]}) is left as it is",)
 
 

@@ -34,8 +34,8 @@ put() {
     fi && mv "$current.new" "$current"
 }
 put "$settings/daemon.json" || exit 1
-note "changed $current:"
-diff "$settings/daemon.json.before" "$current" | sed -n 's/^[<>] /  &/p'
+note "added to $current:"
+sed 's/^/  /' "$settings/daemon.json.added"
 if [ "$1" = restart ] && ! systemctl restart docker.service; then
     journalctl --unit docker.service --lines 12 --no-pager --output cat
     if [ -s "$settings/daemon.json.before" ]; then put "$settings/daemon.json.before"; else rm -f "$current"; fi

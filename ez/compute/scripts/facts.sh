@@ -15,13 +15,12 @@ ez_say() {
 ez_tell() { printf '%s %s=%s\n' "$ez_word" "$1" "$2"; }
 
 ez_system() (
-    ID='' ID_LIKE='' VERSION_ID='' VERSION_CODENAME='' UBUNTU_CODENAME='' PRETTY_NAME=''
-    [ -r /etc/os-release ] && . /etc/os-release
-    ez_tell os.id "${ID:-$(uname -s | tr '[:upper:]' '[:lower:]')}"
-    ez_tell os.like "$ID_LIKE"
-    ez_tell os.version "$VERSION_ID"
-    ez_tell os.codename "${UBUNTU_CODENAME:-$VERSION_CODENAME}"
-    ez_tell os.name "${PRETTY_NAME:-$ID}"
+    ez_release
+    ez_tell os.id "${id:-$(uname -s | tr '[:upper:]' '[:lower:]')}"
+    ez_tell os.like "$like"
+    ez_tell os.version "$release"
+    ez_tell os.codename "${ubuntu:-$codename}"
+    ez_tell os.name "${name:-$id}"
     ez_tell kernel "$(uname -r)"
     ez_tell arch "$(uname -m)"
     boot=''
@@ -38,6 +37,26 @@ ez_system() (
     [ -e /run/reboot-required ] && reboot=yes
     ez_tell reboot "$reboot"
 )
+
+# os-release(5) is read and not run, so that nothing in it does more than be a wrong name.
+ez_release() {
+    id='' like='' release='' codename='' ubuntu='' name=''
+    [ -r /etc/os-release ] || return
+    while IFS='=' read -r key value || [ -n "$key" ]; do
+        case "$value" in
+        \"*\") value=${value#\"} value=${value%\"} ;;
+        \'*\') value=${value#\'} value=${value%\'} ;;
+        esac
+        case "$key" in
+        ID) id=$value ;;
+        ID_LIKE) like=$value ;;
+        VERSION_ID) release=$value ;;
+        VERSION_CODENAME) codename=$value ;;
+        UBUNTU_CODENAME) ubuntu=$value ;;
+        PRETTY_NAME) name=$value ;;
+        esac
+    done </etc/os-release
+}
 
 ez_init() {
     if [ -d /run/systemd/system ]; then
@@ -285,7 +304,7 @@ ez_docker() (
     info=$(printf '%s\n' "$info" | grep '^[0-9][^|]*|[^|]')
     ez_say docker.info "$info"
     ez_tell docker.engine "$state"
-    ez_tell docker.config "$(ez_engine_config)"
+    ez_tell docker.config "$(ez_engine_config "$sudo")"
     ez_tell sudo "$sudo"
     root=${info#*|*|}
     root=${root%%|*}
@@ -313,11 +332,16 @@ ez_engine_address() {
     fi
 }
 
-# The engine's settings in base64, short enough for one line; a longer file is told by its size.
+# The engine's settings in base64, short enough for one line; a longer file and a hidden one are only told of.
 ez_engine_config() (
-    [ -r /etc/docker/daemon.json ] || return 0
-    [ "$(wc -c </etc/docker/daemon.json)" -le 2800 ] || { echo long; return; }
-    base64 </etc/docker/daemon.json | tr -d '\n'
+    file=/etc/docker/daemon.json
+    [ -e "$file" ] || return 0
+    sudo=''
+    [ -r "$file" ] || sudo='sudo -n'
+    [ -z "$sudo" ] || [ "$1" = passwordless ] || { echo hidden; return; }
+    # Words, not one argument: a command.
+    text=$($sudo base64 "$file" | tr -d '\n')
+    if [ "${#text}" -le 3740 ]; then echo "$text"; else echo long; fi
 )
 
 # ez_engine_state STATUS OUTPUT DAEMON

@@ -2,7 +2,7 @@
 # or `proprietary`.
 [ "$(installed_driver)" != "$2" ] || exit 0
 program=$EZ_JOB/driver.run
-fetch "$1" "$program" 1200 || fail "the driver for shared cards cannot be fetched: $1" "/usr/lib/apt/apt-helper download-file $1 /dev/null"
+fetch "$1" "$program" 1200 || fail "the driver for shared cards cannot be fetched: $1" "/usr/lib/apt/apt-helper download-file $1 /tmp/driver.run"
 kind=
 [ "$3" != open ] || kind='-M open'
 # Words, not one argument: an option and its value.

@@ -7,6 +7,8 @@ keyring=/etc/apt/keyrings/docker.asc
 sources=/etc/apt/sources.list.d/docker.sources
 
 add_vendor_repository() {
+    # Whoever added it before has a key of their own for it, and two keys for one address stop all of apt.
+    ! is_available docker-ce || return 0
     [ -n "$system" ] && [ -n "$codename" ] || return 1
     fetch "$vendor/$system/dists/$codename/Release" "$EZ_RUN/Release" || return 1
     fetch "$vendor/$system/gpg" "$EZ_RUN/docker.asc" || return 1
@@ -33,11 +35,14 @@ extra_packages() {
 
 command -v dockerd >/dev/null && exit 0
 install_packages ca-certificates || exit 1
-if add_vendor_repository; then
+why="$vendor cannot be reached from here or has nothing for $codename"
+# Docker's packages would take the place of that containerd, and end what runs with it.
+! is_installed containerd || why="the distribution's containerd is there already"
+if ! is_installed containerd && add_vendor_repository; then
     note "installing Docker Engine from $vendor"
     install_packages docker-ce docker-ce-cli containerd.io
 else
-    note "installing the distribution's Docker Engine: $vendor cannot be reached from here or has nothing for $codename"
+    note "installing the distribution's Docker Engine: $why"
     update_lists
     # Words, not one argument: the names of the packages.
     install_packages docker.io iptables $(extra_packages)

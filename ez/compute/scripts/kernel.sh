@@ -11,7 +11,7 @@ is_available "linux-headers-$(uname -r)" && exit 0
 note "the headers of kernel $(uname -r) are no longer in its package sources: installing the newest kernel"
 packages=$(choose_packages "$@") || { printf '%s\n' "$packages"; exit 1; }
 # Words, not one argument: the names of the packages.
-install_packages $packages || exit 1
+install_held $packages || exit 1
 newest=$(newest_kernel)
 if [ -n "$newest" ] && [ "$newest" != "$(uname -r)" ]; then
     ask_reboot "kernel $newest was installed"

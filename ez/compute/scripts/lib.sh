@@ -127,8 +127,12 @@ available_all() {
     done
 }
 
-# names_in GROUP: what is named there, for the kernel that runs.
-names_in() { printf '%s' "$1" | tr ',|' '  ' | sed "s/KERNEL/$(uname -r)/g; s/FLAVOUR/$(kernel_flavour)/g"; }
+# names_in GROUP: what is named there, for the kernel that runs. Ubuntu's `virtual` is its `generic` kernel with less
+# around it, and modules are named by that.
+names_in() {
+    printf '%s' "$1" | tr ',|' '  ' |
+        sed "s/KERNEL/$(uname -r)/g; s/FLAVOUR/$(kernel_flavour)/g; s/\(linux-modules-nvidia-[^ ]*\)-virtual/\1-generic/g"
+}
 
 # available_version NAME WANTED: the name where its candidate is as wanted, NAME=VERSION where another version is.
 available_version() {
@@ -147,6 +151,14 @@ available_version() {
 }
 
 hold_packages() { [ $# = 0 ] || apt-mark hold "$@" >/dev/null; }
+
+# install_held PACKAGE...: install_packages for some that may be held, and are held again afterwards.
+install_held() {
+    update_lists
+    # Words, not one argument: names of packages.
+    held=$(apt-mark showhold "$@")
+    apt_get --allow-change-held-packages install --no-install-recommends "$@" && hold_packages $held
+}
 
 # fetch ADDRESS FILE [SECONDS]: apt's own downloader is on every machine, unlike curl and wget, and takes the same proxy.
 fetch() {
@@ -170,20 +182,22 @@ key_fingerprint() {
     } | sha1sum | cut -c 1-40 | tr a-f A-F
 }
 
-# The words behind the version of the running kernel: azure, generic, cloud-amd64.
-kernel_words() { uname -r | sed -e 's/^[0-9][0-9.]*[^-]*-//' -e 's/^[0-9][0-9.]*-//'; }
+# kernel_words RELEASE: what is behind the version of a kernel: azure, generic, cloud-amd64.
+kernel_words() { printf '%s\n' "$1" | sed -e 's/^[0-9][0-9.]*[^-]*-//' -e 's/^[0-9][0-9.]*-//'; }
 
 # What the packages that bring its newest version are named by: azure, cloud-amd64, generic-hwe-22.04.
 kernel_flavour() {
     named=$(dpkg-query --show --showformat '${Package} ${Depends}\n' 'linux-image-*' 2>/dev/null |
         sed -n "s/^linux-image-\([^ ]*\) .*linux-image-$(uname -r).*/\1/p" | grep -v '^[0-9]' | head -n 1)
-    if [ -n "$named" ]; then echo "$named"; else kernel_words; fi
+    if [ -n "$named" ]; then echo "$named"; else kernel_words "$(uname -r)"; fi
 }
 
 # The newest kernel of the running one's kind that the machine could boot.
 newest_kernel() {
-    for folder in /lib/modules/*-"$(kernel_words)"; do
-        [ -e "/boot/vmlinuz-${folder##*/}" ] && echo "${folder##*/}"
+    kind=$(kernel_words "$(uname -r)")
+    for folder in /lib/modules/*-"$kind"; do
+        release=${folder##*/}
+        [ -e "/boot/vmlinuz-$release" ] && [ "$(kernel_words "$release")" = "$kind" ] && echo "$release"
     done | sort -V | tail -n 1
 }
 

@@ -5,7 +5,8 @@ count=$1
 root=$(mktemp -d "$EZ_JOB/proof.XXXXXX") || exit 1
 image=ez/gpu-proof:${root##*.}
 driver=$(loaded_driver)
-[ -n "$driver" ] || fail 'no NVIDIA driver is loaded' 'nvidia-smi'
+# Under WSL the driver is that of Windows, and has no version here.
+[ -n "$driver" ] || [ -e /usr/lib/wsl/lib/libcuda.so.1 ] || fail 'no NVIDIA driver is loaded' 'nvidia-smi'
 
 # libraries_of PROGRAM...: what each wants, without what the toolkit brings.
 libraries_of() { ldd "$@" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ :]*\).*/\1/p' | grep -v 'nvidia\|libcuda' | sort -u; }
@@ -82,7 +83,8 @@ run_in_container() {
 in_some_way() {
     if nvidia-ctk cdi list 2>/dev/null | grep -q 'nvidia.com/gpu=all'; then
         answer=$(run_in_container --device nvidia.com/gpu=all) && return 0
-        printf '%s\n' "$answer" | tail -n 3
+        # Older engines take that for the path of a device, which nobody has to read.
+        case "$answer" in *'not an absolute path'*) ;; *) printf '%s\n' "$answer" | tail -n 3 ;; esac
     fi
     answer=$(run_in_container --gpus all) && return 0
     # Engines look for the toolkit when they start.
@@ -101,6 +103,7 @@ if ! in_some_way; then
     case "$answer" in
     *'could not select device driver'*) fail 'the Docker Engine does not know the container toolkit' 'docker info' ;;
     *'Driver/library version mismatch'*) fail 'the loaded driver is not the installed one' 'nvidia-smi' ;;
+    *'GPU is lost'*) fail 'a card does not answer any more, and comes back with a restart at best' 'sudo systemctl reboot' ;;
     *'Failed to initialize NVML'* | *'No devices were found'*) fail 'a container sees no card' 'nvidia-smi' ;;
     *) fail 'no container can be started with the cards' 'docker run --rm --gpus all debian nvidia-smi' ;;
     esac

@@ -75,4 +75,4 @@ while [ -n "$rest" ]; do
     rest=${rest#*|}
 done
 rm -f "$sources" "$settings/sources.d/ez-$name.sources"
-fail "its packages cannot be fetched: $address" "/usr/lib/apt/apt-helper download-file $address/ /dev/null"
+fail "its packages cannot be fetched: $address" "/usr/lib/apt/apt-helper download-file ${keys%%|*} /tmp/ez-key"

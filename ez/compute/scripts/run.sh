@@ -57,7 +57,7 @@ disturbed() {
     [ "$policy" = now ] || { echo 'this computer is never restarted by ez'; return; }
     running=$(timeout 15 docker ps --quiet 2>/dev/null | wc -l)
     [ "$running" = 0 ] || { echo "containers run there: $running"; return; }
-    others=$(who 2>/dev/null | cut -d ' ' -f 1 | grep -vx -e "$user" -e root | sort -u | tr '\n' ' ')
+    others=$(who 2>/dev/null | cut -d ' ' -f 1 | grep -vxF -e "$user" -e root | sort -u | tr '\n' ' ')
     [ -z "$others" ] || echo "others are logged in: ${others% }"
 }
 

@@ -14,7 +14,7 @@ apt-cache depends "$modules" | grep -q -- "-$(uname -r)\$" && exit 0
 note "the modules of $modules are for a newer kernel than $(uname -r): installing that"
 packages=$(choose_packages "$@") || { printf '%s\n' "$packages"; exit 1; }
 # Words, not one argument: the names of the packages.
-install_packages $packages || exit 1
+install_held $packages || exit 1
 newest=$(newest_kernel)
 if [ -n "$newest" ] && [ "$newest" != "$(uname -r)" ]; then
     ask_reboot "kernel $newest was installed"

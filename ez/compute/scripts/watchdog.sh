@@ -1,7 +1,9 @@
 # Have the machine rest when nobody works there. $1: minutes, $2: `suspend` (the environments stop) or `poweroff` (the
 # machine does), $3: version of what is installed here. 0 minutes: it is removed.
+# systemd never reads all units anew here, which takes cards away from containers that got them by the toolkit's hook.
 if [ "$1" = 0 ]; then
-    systemctl disable --now ez-watchdog.timer 2>/dev/null
+    systemctl stop ez-watchdog.timer 2>/dev/null
+    systemctl disable --no-reload ez-watchdog.timer >/dev/null 2>&1
     rm -rf /etc/systemd/system/ez-watchdog.service /etc/systemd/system/ez-watchdog.timer /usr/local/lib/ez/watchdog \
         /etc/ez/watchdog.conf /run/ez/watchdog /run/ez/idle
     exit 0
@@ -29,7 +31,7 @@ printf '%s %s %s\n' "$1" "$2" "$3" >"$EZ_RUN/watchdog.conf"
 install -m 644 "$EZ_RUN/watchdog.conf" /etc/ez/watchdog.conf || exit 1
 # New settings count from now.
 rm -rf /run/ez/watchdog
-# Only what is new is read: a reload would take cards away from containers that got them by the toolkit's hook.
 systemctl enable --no-reload ez-watchdog.timer >/dev/null 2>&1 || systemctl enable ez-watchdog.timer
-systemctl start ez-watchdog.timer || fail 'the watchdog does not start' 'systemctl status ez-watchdog.timer'
+# It says that it would like one.
+systemctl start ez-watchdog.timer 2>/dev/null || fail 'the watchdog does not start' 'systemctl status ez-watchdog.timer'
 note "after $1 minutes without work: $2; a lease keeps it awake: date -d '+2 hours' +%s | sudo tee /var/lib/ez/lease"

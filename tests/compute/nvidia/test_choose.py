@@ -95,6 +95,9 @@ def test_secure_boot_takes_signed_modules_only() -> None:
     refused = choose(gpus("1eb8"), GpuNeed(), Machine("debian 12", "x86_64", secure_boot=True), {})
     assert isinstance(refused, Refusal)
     assert not refused.mismatch
+    refused = choose(gpus("102d"), GpuNeed(), Machine("debian 13", "x86_64", secure_boot=True), {})
+    assert isinstance(refused, Refusal)
+    assert refused.hint == "use Ubuntu 24.04 or an image that brings a driver"
 
 
 def test_repositories() -> None:

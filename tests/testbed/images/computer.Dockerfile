@@ -3,9 +3,10 @@ ARG BASE
 FROM ${BASE}
 LABEL ez.testbed=1
 COPY machine-certificates/ /usr/local/share/ca-certificates/machine/
-RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends \
-        systemd systemd-sysv dbus openssh-server sudo ca-certificates iproute2 procps >/dev/null \
+COPY computer-packages /usr/lib/testbed/
+# An emulated base has them already.
+RUN { command -v sshd >/dev/null || { apt-get update -qq \
+      && apt-get install -y -qq --no-install-recommends $(cat /usr/lib/testbed/computer-packages) >/dev/null; }; } \
  && update-ca-certificates >/dev/null 2>&1 \
  && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d \
         /etc/apt/apt.conf.d/docker-clean \

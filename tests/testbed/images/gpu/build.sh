@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make the packages of a simulated GPU machine and the signed repositories that it has them from, then give this machine
-# its kernel. Runs once, in the image: needs busybox, gpg, tcc and ld.
+# its kernel. Runs once, in the image. $1: `ubuntu` for a machine that says it is one, with the drivers of Ubuntu's archive.
 #   /srv/kernel/{current,newer,moved}   kernels, headers, dkms and what a module's build takes; see `kernel` in hardware.py
 #   /srv/www/cuda/repos/DISTRIBUTION/ARCHITECTURE   NVIDIA's driver repository, at http://127.0.0.1/cuda/repos
 #   /srv/www/libnvidia-container/stable/deb         NVIDIA's container toolkit, at http://127.0.0.1/libnvidia-container
@@ -9,10 +9,16 @@ here=/usr/lib/testbed
 work=/tmp/work
 machine=x86_64
 libraries=/usr/lib/x86_64-linux-gnu
+if [ "${1:-}" = ubuntu ]; then
+    rm /etc/os-release
+    printf 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\n' >/etc/os-release
+fi
 . /etc/os-release
+kind=cloud-amd64
 case "$VERSION_ID" in
-12) old=6.1.0-37-cloud-amd64 old_version=6.1.140-1 new=6.1.0-41-cloud-amd64 new_version=6.1.158-1 ;;
-*) old=6.12.43+deb13-cloud-amd64 old_version=6.12.43-1 new=6.12.57+deb13-cloud-amd64 new_version=6.12.57-1 ;;
+12) old=6.1.0-37-$kind old_version=6.1.140-1 new=6.1.0-41-$kind new_version=6.1.158-1 ;;
+13) old=6.12.43+deb13-$kind old_version=6.12.43-1 new=6.12.57+deb13-$kind new_version=6.12.57-1 ;;
+24.04) kind=azure old=6.8.0-1031-azure old_version=6.8.0-1031.36 new=6.8.0-1042-azure new_version=6.8.0-1042.49 ;;
 esac
 drivers='570.195.03/12.8 580.95.05/13.0 595.58.03/13.2'
 toolkit=1.18.1-1
@@ -73,7 +79,7 @@ update-initramfs -c -k $1
 [ "\$(ls /boot/vmlinuz-* | wc -l)" = 1 ] || touch /run/reboot-required
 END
     finish "$3" "linux-image-$1" "$2" 'Depends: kmod, initramfs-tools'
-    meta "$3" linux-image-cloud-amd64 "$2" "Depends: linux-image-$1 (= $2)"
+    meta "$3" linux-image-$kind "$2" "Depends: linux-image-$1 (= $2)"
 }
 
 headers() { # RELEASE VERSION FOLDER
@@ -85,7 +91,7 @@ headers() { # RELEASE VERSION FOLDER
 [ ! -d /etc/kernel/header_postinst.d ] || run-parts --arg=$1 /etc/kernel/header_postinst.d
 END
     finish "$3" "linux-headers-$1" "$2"
-    meta "$3" linux-headers-cloud-amd64 "$2" "Depends: linux-headers-$1 (= $2)"
+    meta "$3" linux-headers-$kind "$2" "Depends: linux-headers-$1 (= $2)"
 }
 
 tools() { # FOLDER
@@ -105,13 +111,14 @@ tools() { # FOLDER
         >"$root/etc/kernel/postinst.d/dkms"
     chmod 755 "$root"/etc/kernel/*/dkms
     finish "$1" dkms 99-1 'Depends: kmod, gcc, make'
-    for name in gcc make; do
-        fresh
-        mkdir -p "$root/usr/bin"
-        printf '#!/bin/sh\necho "not simulated: %s" >&2\nexit 1\n' "$name" >"$root/usr/bin/$name"
-        chmod 755 "$root/usr/bin/$name"
-        finish "$1" "$name" 99:1-1
-    done
+    fresh
+    mkdir -p "$root/usr/bin"
+    printf '#!/bin/sh\necho "not simulated: make" >&2\nexit 1\n' >"$root/usr/bin/make"
+    chmod 755 "$root/usr/bin/make"
+    finish "$1" make 99:1-1
+    fresh
+    put gcc.sh /usr/bin/gcc 755
+    finish "$1" gcc 99:1-1
 }
 
 make_kernels() {
@@ -122,10 +129,67 @@ make_kernels() {
     headers "$new" "$new_version" /srv/kernel/moved
     ln -f /srv/kernel/current/*.deb /srv/kernel/newer/
     ln -f /srv/kernel/moved/*.deb /srv/kernel/newer/
+    [ "$ID" != ubuntu ] || make_signed_drivers
     for which in current newer moved; do index "/srv/kernel/$which" Testbed; done
 }
 
+# --- Ubuntu's archive: a driver whose modules come built and signed, for its newest kernel
+
+make_signed_drivers() {
+    version=580.95.05
+    modules=linux-modules-nvidia-580-server-open
+    meta /srv/kernel/current nvidia-headless-no-dkms-580-server-open "$version-0ubuntu1" "Depends: libnvidia-compute-580-server"
+    programs /srv/kernel/current "$version" 13.0 libnvidia-compute-580-server nvidia-utils-580-server \
+        nvidia-compute-utils-580-server nvidia-fabricmanager-580 libnvidia-compute-580-server
+    for which in newer moved; do ln -f /srv/kernel/current/*nvidia*.deb "/srv/kernel/$which/"; done
+    signed_modules "$old" current
+    signed_modules "$new" newer
+    signed_modules "$new" moved
+}
+
+signed_modules() { # RELEASE FOLDER
+    fresh
+    mkdir -p "$root/lib/modules/$1/kernel/nvidia-580srv-open"
+    for name in nvidia nvidia-uvm nvidia-modeset nvidia-drm; do
+        printf 'version=%s\nflavour=open\nsigned=canonical\n' "$version" \
+            >"$root/lib/modules/$1/kernel/nvidia-580srv-open/$name.ko"
+    done
+    finish "/srv/kernel/$2" "$modules-$1" "$version-0ubuntu1" "Depends: linux-image-$1"
+    meta "/srv/kernel/$2" "$modules-$kind" "$version-0ubuntu1" "Depends: $modules-$1"
+}
+
 # --- NVIDIA's: drivers
+
+# programs FOLDER VERSION CUDA LIBRARY TOOL DAEMON MANAGER MODULE [CONTROL LINES OF TOOL...]: what a driver is beside its
+# module, in packages of those names; TOOL wants the package MODULE.
+programs() {
+    folder=$1 version=$2 cuda=$3 revision=$2-1 library=$4 tool=$5 daemon=$6 manager=$7 module=$8
+    shift 8
+    fresh
+    mkdir -p "$root$libraries"
+    digits=$(echo "$cuda" | awk -F. '{ print $1 * 1000 + $2 * 10 }')
+    tcc -c -DVERSION="\"$version\"" -DCUDA_VERSION="$digits" -o "$work/cuda.o" "$here/cuda.c"
+    ld -shared -z noexecstack -o "$root$libraries/libcuda.so.$version" "$work/cuda.o"
+    ln -s "libcuda.so.$version" "$root$libraries/libcuda.so.1"
+    echo "$version" >"$root$libraries/libnvidia-ml.so.$version"
+    ln -s "libnvidia-ml.so.$version" "$root$libraries/libnvidia-ml.so.1"
+    finish "$folder" "$library" "$revision" 'Provides: libnvidia-ml1'
+    fresh
+    put nvidia-smi.sh /usr/bin/nvidia-smi 755
+    sed -i "s/@VERSION@/$version/; s/@CUDA@/$cuda/" "$root/usr/bin/nvidia-smi"
+    finish "$folder" "$tool" "$revision" "Depends: $library (= $revision), $module" "$@"
+    fresh
+    put nvidia-persistenced.pl /usr/bin/nvidia-persistenced 755
+    unit nvidia-persistenced '[Unit]' 'Description=NVIDIA Persistence Daemon' '[Service]' 'RuntimeDirectory=nvidia-persistenced' \
+        'ExecStart=/usr/bin/nvidia-persistenced' '[Install]' 'WantedBy=multi-user.target'
+    finish "$folder" "$daemon" "$revision"
+    fresh
+    put nv-fabricmanager.sh /usr/bin/nv-fabricmanager 755
+    sed -i "s/@VERSION@/$version/" "$root/usr/bin/nv-fabricmanager"
+    unit_alone nvidia-fabricmanager '[Unit]' 'Description=NVIDIA fabric manager service' '[Service]' 'Type=notify' 'NotifyAccess=all' \
+        'ExecStart=/usr/bin/nv-fabricmanager' '[Install]' 'WantedBy=multi-user.target'
+    finish "$folder" "$manager" "$revision"
+}
 
 driver() { # VERSION CUDA FOLDER
     version=$1 branch=${1%%.*} revision=$1-1 folder=$3
@@ -146,30 +210,8 @@ dkms remove -m nvidia -v $version --all
 END
         finish "$folder" "$name" "$revision" 'Depends: dkms' "Conflicts: $other" "Provides: nvidia-kernel-$version"
     done
-    fresh
-    mkdir -p "$root$libraries"
-    digits=$(echo "$2" | awk -F. '{ print $1 * 1000 + $2 * 10 }')
-    tcc -c -DVERSION="\"$version\"" -DCUDA_VERSION="$digits" -o "$work/cuda.o" "$here/cuda.c"
-    ld -shared -z noexecstack -o "$root$libraries/libcuda.so.$version" "$work/cuda.o"
-    ln -s "libcuda.so.$version" "$root$libraries/libcuda.so.1"
-    echo "$version" >"$root$libraries/libnvidia-ml.so.$version"
-    ln -s "libnvidia-ml.so.$version" "$root$libraries/libnvidia-ml.so.1"
-    finish "$folder" libcuda1 "$revision" 'Provides: libnvidia-ml1'
-    fresh
-    put nvidia-smi.sh /usr/bin/nvidia-smi 755
-    sed -i "s/@VERSION@/$version/; s/@CUDA@/$2/" "$root/usr/bin/nvidia-smi"
-    finish "$folder" nvidia-driver-cuda "$revision" "Depends: libcuda1 (= $revision), nvidia-kernel-$version" "Recommends: nvidia-persistenced"
-    fresh
-    put nvidia-persistenced.pl /usr/bin/nvidia-persistenced 755
-    unit nvidia-persistenced '[Unit]' 'Description=NVIDIA Persistence Daemon' '[Service]' 'RuntimeDirectory=nvidia-persistenced' \
-        'ExecStart=/usr/bin/nvidia-persistenced' '[Install]' 'WantedBy=multi-user.target'
-    finish "$folder" nvidia-persistenced "$revision"
-    fresh
-    put nv-fabricmanager.sh /usr/bin/nv-fabricmanager 755
-    sed -i "s/@VERSION@/$version/" "$root/usr/bin/nv-fabricmanager"
-    unit_alone nvidia-fabricmanager '[Unit]' 'Description=NVIDIA fabric manager service' '[Service]' 'Type=notify' 'NotifyAccess=all' \
-        'ExecStart=/usr/bin/nv-fabricmanager' '[Install]' 'WantedBy=multi-user.target'
-    finish "$folder" nvidia-fabricmanager "$revision"
+    programs "$3" "$version" "$2" libcuda1 nvidia-driver-cuda nvidia-persistenced nvidia-fabricmanager \
+        "nvidia-kernel-$version" 'Recommends: nvidia-persistenced'
     meta "$folder" libnvidia-nscq "$revision"
     meta "$folder" nvidia-open "$revision" "Depends: nvidia-kernel-open-dkms (= $revision), nvidia-driver-cuda (= $revision)"
     meta "$folder" cuda-drivers "$revision" "Depends: nvidia-kernel-dkms (= $revision), nvidia-driver-cuda (= $revision)"
@@ -252,7 +294,26 @@ END
     echo 'deb http://127.0.0.1/libnvidia-container/stable/deb/$(ARCH) /' >"${folder%/*}/nvidia-container-toolkit.list"
 }
 
+# --- Microsoft's: the installer for parts of cards, at https://download.microsoft.com
+
+make_grid() {
+    mkdir -p "$here/grid"
+    tcc -c -DVERSION='""' -DCUDA_VERSION=12080 -o "$work/cuda.o" "$here/cuda.c"
+    ld -shared -z noexecstack -o "$here/grid/libcuda.so" "$work/cuda.o"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=download.microsoft.com \
+        -addext subjectAltName=DNS:download.microsoft.com -keyout "$here/grid/key" -out "$here/grid/certificate" 2>/dev/null
+    cp "$here/grid/certificate" /usr/local/share/ca-certificates/download.crt
+    update-ca-certificates >/dev/null 2>&1
+    service testbed-download '/usr/bin/python3 /usr/lib/testbed/grid-server'
+}
+
 # --- this machine
+
+service() { # NAME COMMAND
+    printf '%s\n' '[Unit]' 'Description=What the testbed has in the place of the Internet' '[Service]' "ExecStart=$2" \
+        '[Install]' 'WantedBy=multi-user.target' >"/usr/lib/systemd/system/$1.service"
+    systemctl enable "$1.service" >/dev/null 2>&1
+}
 
 settle() {
     for name in uname dmesg; do
@@ -266,17 +327,18 @@ settle() {
     printf 'Package: linux-image-* linux-headers-*\nPin: release o=Debian\nPin-Priority: -1\n' >>/etc/apt/preferences.d/testbed
     dpkg --install /srv/kernel/current/kmod_*.deb /srv/kernel/current/initramfs-tools_*.deb \
         /srv/kernel/current/linux-image-*.deb >/dev/null
-    printf '%s\n' '[Unit]' 'Description=The package repositories of the testbed' '[Service]' \
-        'ExecStart=/usr/bin/busybox httpd -f -p 127.0.0.1:80 -h /srv/www' '[Install]' 'WantedBy=multi-user.target' \
-        >/usr/lib/systemd/system/testbed-repository.service
-    systemctl enable testbed-repository.service >/dev/null 2>&1
+    service testbed-repository '/usr/bin/busybox httpd -f -p 127.0.0.1:80 -h /srv/www'
 }
 
 mkdir -p "$work"
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends busybox python3 tcc libc6-dev gpg gpg-agent binutils >/dev/null
 make_key
 make_kernels
-make_drivers
+[ "$ID" = ubuntu ] || make_drivers
 make_toolkit
+make_grid
 settle
 gpgconf --kill all
-rm -rf "$work"
+apt-get purge -y -qq --auto-remove gpg gpg-agent binutils >/dev/null
+rm -rf "$work" /var/lib/apt/lists/*

@@ -20,6 +20,7 @@ bound_to() {
 }
 
 rm -f /.dockerenv
+echo '127.0.0.1 download.microsoft.com' >>/etc/hosts
 mkdir -p "$run/sys" "$run/pci" "$run/gpu" "$run/drivers"
 mount --bind /sys "$run/sys"
 shadow /sys/module
@@ -57,6 +58,6 @@ release=$(cat "$run/kernel")
 if [ -e "$hardware/nouveau" ] && ! grep -qs '^ *blacklist  *nouveau' "/boot/initrd.img-$release"; then
     mkdir /sys/module/nouveau
     bound_to nouveau
-elif [ -e "/lib/modules/$release/updates/dkms/nvidia.ko" ]; then
+elif modinfo nvidia >/dev/null 2>&1; then
     modprobe nvidia 2>/dev/null
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # In the place of kmod: modprobe, rmmod, modinfo, lsmod, depmod for the modules nouveau and nvidia*. A module file says
-# `version`, `flavour` (open or proprietary) and `signed` (by whom, empty for nobody).
+# `version`, `flavour` (open, proprietary or grid) and `signed` (by whom, empty for nobody).
 run=/run/testbed
 name=$(basename "$0")
 release=$(uname -r)
@@ -19,7 +19,8 @@ while [ "${1#-}" != "$1" ]; do
 done
 
 file_of() {
-    for candidate in "$modules/updates/dkms/$1.ko" "$modules/kernel/drivers/gpu/drm/nouveau/$1.ko"; do
+    for candidate in "$modules/updates/dkms/$1.ko" "$modules"/kernel/nvidia-*/"$1.ko" \
+        "$modules/kernel/drivers/gpu/drm/nouveau/$1.ko"; do
         [ ! -e "$candidate" ] || { echo "$candidate"; return; }
     done
 }
@@ -68,7 +69,7 @@ drive() {
         [ "$vendor" = 10de ] || continue
         case "$class" in 0300* | 0302*) ;; *) continue ;; esac
         what="NVRM: The NVIDIA GPU $address (PCI ID: 10de:$device) installed in this system"
-        if [ "$branch" -lt "$first" ] || [ "$branch" -gt "$last" ]; then
+        if [ "$branch" -lt "$first" ] || [ "$branch" -gt "$last" ] || { [ "$kinds" = grid ] && [ "$flavour" != grid ]; }; then
             tell "$what is not supported by the NVIDIA $version driver release."
         elif [ "$flavour" = open ] && [ "$kinds" = proprietary ]; then
             tell "$what is not supported by open nvidia.ko because it does not include the required GPU System Processor (GSP)."
