@@ -61,6 +61,7 @@ def test_restart_keeps_key_and_ids(hello: str, enter: Enter) -> None:
 def test_a_key_half_made_is_made_anew(hello: str, enter: Enter) -> None:
     container = enter(hello)
     key = container.env / "ssh_host_ed25519_key"
+    wait_until(key.exists, "the container has a key", timeout=20)
     before = key.read_text()
     key.rename(f"{key}.new")
     docker("restart", "--time", "10", container.name)
