@@ -201,6 +201,25 @@ newest_kernel() {
     done | sort -V | tail -n 1
 }
 
+# newer_kernel: the newest one, where it is not the one that runs; fails otherwise.
+newer_kernel() {
+    newest=$(newest_kernel)
+    [ -n "$newest" ] && [ "$newest" != "$(uname -r)" ] && echo "$newest"
+}
+
+# await_newer_kernel: whether one is installed already; then a restart is asked for.
+await_newer_kernel() {
+    newer=$(newer_kernel) && ask_reboot "a newer kernel is installed than the one that runs: $newer"
+}
+
+# install_newest_kernel GROUP...: and ask for a restart; fails where no newer one came.
+install_newest_kernel() {
+    packages=$(choose_packages "$@") || { printf '%s\n' "$packages"; exit 1; }
+    # Words, not one argument: the names of the packages.
+    install_held $packages || exit 1
+    newer=$(newer_kernel) && ask_reboot "kernel $newer was installed"
+}
+
 has_headers() { [ -e "/lib/modules/$(uname -r)/build/Makefile" ]; }
 
 # The version of NVIDIA's kernel module that is loaded; empty without one.

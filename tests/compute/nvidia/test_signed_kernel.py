@@ -1,6 +1,5 @@
 """Ubuntu's signed modules: which kernel they are for is asked of the archive, here by stand-ins for its tools."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from scripts.lib.prepare_cases import told as machine
 SCRIPTS = Path(__file__).parents[3] / "ez" / "compute" / "scripts"
 MODULES = "linux-modules-nvidia-580-server-open-azure"
 
-# What lib.sh gives to the script, with an archive whose modules are for 6.8.0-1073, and a machine where $1 runs.
+# Over what lib.sh gives to the script: an archive whose modules are for 6.8.0-1073, and a machine where $1 runs.
 STAND_INS = """
+PATH=$EZ_JOB:$PATH
 running=$1 installed=$2 there=$3
 shift 3
 uname() { echo "$running"; }
@@ -61,9 +61,10 @@ def test_the_kernel_that_the_modules_are_for(
     assert (kernel.id, kernel.args[0]) == ("kernel", MODULES.replace("azure", "FLAVOUR"))
 
     def run(text: str) -> subprocess.CompletedProcess[str]:
-        command = ["sh", "-c", STAND_INS + text, "sh", running, installed, there, *kernel.args]
-        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        return subprocess.run(command, env=path, capture_output=True, text=True, check=False)
+        library = (SCRIPTS / "lib.sh").read_text()
+        command = ["sh", "-c", library + STAND_INS + text, "sh", running, installed, there, *kernel.args]
+        places = {"EZ_JOB": str(tmp_path), "EZ_RUN": str(tmp_path)}
+        return subprocess.run(command, env=places, capture_output=True, text=True, check=False)
 
     done = run((SCRIPTS / f"{kernel.script}.sh").read_text())
     assert (done.returncode, done.stdout, done.stderr) == (0, does, "")
