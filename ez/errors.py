@@ -11,6 +11,9 @@ EzError                      expected failure, exit code 1
 │   ├── LoginError           the computer refused every key offered, exit code 4
 │   ├── LinkLostError        the connection dropped in the middle of work
 │   └── CommandError         a command ran and failed; carries its `Result`
+├── CloudError               a cloud refused or failed; carries its error code
+│   ├── SignInError          nobody is signed in to it, exit code 4
+│   └── CapacityError        it has no room or no quota there; another zone, region or size may work
 ├── PrepareError             a computer cannot be made ready
 ├── SourceError              the repo cannot be found, cloned, updated or carried over
 ├── DefinitionError          a build file is wrong; carries file, line and column
@@ -113,6 +116,36 @@ class CommandError(HostError):
     def __init__(self, message: str, result: Result, hint: str | None = None) -> None:
         super().__init__(message, hint)
         self.result = result
+
+
+class CloudError(EzError):
+    """`code` is the cloud's own, empty where it gave none."""
+
+    def __init__(self, message: str, hint: str | None = None, *, code: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class SignInError(CloudError):
+    exit_code = EXIT_SIGN_IN
+
+
+class CapacityError(CloudError):
+    """`blocks` says what not to try again: `(region, size or family, zone, spot)`, empty or None for all of them;
+    `minutes` for how long."""
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        code: str = "",
+        blocks: tuple[str, str, str, bool | None] = ("", "", "", None),
+        minutes: int = 30,
+    ) -> None:
+        super().__init__(message, hint, code=code)
+        self.blocks = blocks
+        self.minutes = minutes
 
 
 class PrepareError(EzError):

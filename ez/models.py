@@ -10,7 +10,8 @@ class SshEndpoint:
     """Where a computer's sshd is.
 
     `host_keys` are OpenSSH public key lines (`ssh-ed25519 AAAA...`) pinned for it; a connection whose key
-    is none of them is refused. `identity` is a private key file on this computer, None for the agent's keys.
+    is none of them is refused. `identity` is a key file on this computer, None for the agent's keys; `jump` are hosts
+    to go through, as OpenSSH's `ProxyJump` names them.
     """
 
     host: str
@@ -18,6 +19,7 @@ class SshEndpoint:
     user: str | None = None
     identity: str | None = None
     host_keys: tuple[str, ...] = ()
+    jump: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,33 @@ class Computer:
     name: str
     provider: str
     endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The defaults that a team shares.
+
+    `account` is the cloud's own (an Azure subscription id, an AWS profile name; empty for the signed-in person's
+    default), `tenant` an Azure directory. `regions` are those allowed, the first one preferred. `network` names an
+    existing network (`GROUP/NAME` of Azure, an id of AWS), empty for one of its own. `endpoint` is another address of
+    the cloud's API, for rehearsals. `owner` is the person, as the tag `ez:owner` has it. `private` machines have no
+    public address and are reached through `jump`, as OpenSSH's `ProxyJump` names it. `stop_daily` (`HHMM`, UTC) is
+    when the cloud's own clock stops machines, whatever happens on them; `never` for no such clock, empty for ez's own
+    choice."""
+
+    name: str = "default"
+    provider: str = ""
+    account: str = ""
+    tenant: str = ""
+    regions: tuple[str, ...] = ()
+    network: str = ""
+    registry: str = ""
+    endpoint: str = ""
+    owner: str = ""
+    idle_minutes: int = 30
+    private: bool = False
+    jump: str = ""
+    stop_daily: str = ""
 
 
 @dataclass(frozen=True)

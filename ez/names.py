@@ -25,6 +25,11 @@ def check_name(kind: str, text: str) -> str:
     return text
 
 
+def is_name(text: str) -> bool:
+    """Whether `check_name` takes it."""
+    return len(text) <= LONGEST and _LABEL.fullmatch(text) is not None
+
+
 def environment_name(text: str) -> str:
     """A name for the environment of the repo or directory `text`, at most 40 characters.
 

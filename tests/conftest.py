@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.emulators.azure import Computers, Emulator
 from tests.testbed import Agent, GitServer, Testbed, TestComputer
 
 # Settings of the person who runs the tests; those of the testbed itself stay.
@@ -98,6 +99,22 @@ def ready_28_graph(testbed: Testbed) -> Iterator[TestComputer]:
 
 
 @pytest.fixture
+def azure() -> Iterator[Emulator]:
+    """A cloud of the test's own, empty, whose time moves with the calls made; its machines have no computers."""
+    with Emulator() as emulator:
+        yield emulator
+    assert emulator.cloud.crashes == []
+
+
+@pytest.fixture
+def azure_computers(testbed: Testbed) -> Iterator[Emulator]:
+    """The same with machines that are computers of the testbed."""
+    with Emulator(computers=Computers(testbed)) as emulator:
+        yield emulator
+    assert emulator.cloud.crashes == []
+
+
+@pytest.fixture
 def computers(testbed: Testbed) -> Iterator[Callable[..., TestComputer]]:
     """Makes computers that are destroyed after the test; takes the arguments of `Testbed.computer`."""
     with ExitStack() as stack:
@@ -115,7 +132,6 @@ ON_COMPUTERS = (
     "testbed/",
     "env/source/",
     "integration/test_cards.py",
-    "integration/test_quickstart.py",
 )
 
 

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from ez.config import KEYS, PERSONAL, Settings, resolve, write_value
+from ez.config import (
+    KEYS,
+    PERSONAL,
+    RepoWorkspace,
+    Settings,
+    accept,
+    own_file,
+    own_workspaces,
+    project_at,
+    resolve,
+    write_value,
+)
 from ez.errors import ConfigError
 
 
@@ -128,3 +139,141 @@ def test_mirrors_and_proxies_reach_the_network_value(variables: dict[str, str]) 
     network = resolve(environment={**variables, **given, "EZ_CA_BUNDLE": "none"}).network()
     assert network.https_proxy == "http://proxy.example.org:3128"
     assert network.mirrors == (("apt.debian", "http://mirror.example.org/debian"),)
+
+
+TEAM = '[workspace]\nname = "team"\nprovider = "aws"\naccount = "evil"\nregions = "eu-west-1"\n'
+
+
+def repo_of(settings: Settings) -> RepoWorkspace:
+    assert settings.repo_workspace is not None
+    return settings.repo_workspace
+
+
+def test_a_repos_workspace_counts_once_it_is_accepted_and_not_after_a_change(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    user_file(tmp_path, '[workspace]\nprovider = "azure"\naccount = "mine"\nnetwork = "net/own"\n')
+    (tmp_path / "ez.toml").write_text(TEAM + 'registry = "registry.example.org/team"\n')
+
+    def look() -> Settings:
+        return resolve(environment=variables, project=tmp_path)
+
+    ignored = look()
+    assert ignored.offered == repo_of(ignored)
+    workspace = ignored.workspace()
+    assert (workspace.name, workspace.provider, workspace.account) == ("default", "azure", "mine")
+    assert ignored.text("cache.registry") == ""
+
+    accept(repo_of(ignored), ignored.directories)
+    used = look()
+    assert used.offered is None
+    workspace = used.workspace()
+    assert (workspace.name, workspace.provider, workspace.account) == ("team", "aws", "evil")
+    assert (workspace.regions, workspace.network) == (("eu-west-1",), "")
+    assert used.text("cache.registry") == workspace.registry == "registry.example.org/team"
+    assert used.sources["cache.registry"] == "workspace team (ez.toml)"
+
+    for change in ('private = true\n[defaults]\ncomputer = "large"\n', '[defaults]\ncomputer = "large"\n'):
+        (tmp_path / "ez.toml").write_text(TEAM + change)
+        assert look().offered is not None
+        assert look().workspace().name == "default"
+        assert look().names_computer_unasked
+
+
+def test_the_person_decides_more_than_the_repo(tmp_path: Path, variables: dict[str, str]) -> None:
+    (tmp_path / "ez.toml").write_text(TEAM)
+    settings = resolve(environment=variables, project=tmp_path)
+    own = own_file(settings.directories, "team")
+    own.parent.mkdir(parents=True)
+    own.write_text('[workspace]\nregions = "eu-west-3"\njump = "door"\n')
+    accept(repo_of(settings), settings.directories)
+    workspace = resolve(environment=variables, project=tmp_path).workspace()
+    assert (workspace.account, workspace.regions, workspace.jump) == ("evil", ("eu-west-3",), "door")
+    # Another cloud has neither this account nor these regions.
+    workspace = resolve(environment={**variables, "EZ_PROVIDER": "azure"}, project=tmp_path).workspace()
+    assert (workspace.provider, workspace.account, workspace.regions) == ("azure", "", ())
+    # One asked for by name: nothing of the repo's counts, and nobody is asked about it.
+    own_file(settings.directories, "mine").write_text('[workspace]\nprovider = "azure"\n')
+    mine = resolve(environment={**variables, "EZ_WORKSPACE": "mine"}, project=tmp_path)
+    assert (mine.offered, mine.workspace().provider, mine.workspace().account) == (None, "azure", "")
+    assert own_workspaces(settings.directories) == ["mine", "team"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[workspace]\nprovider = "aws"\n', "without a name"),
+        ('[workspace]\nname = "../../escape"\n', "not a name for a workspace"),
+        ('[workspace]\nname = "team"\nowner = "ben"\n', "may not be set in a repo"),
+        ('[workspace]\nname = "team"\njump = "evil"\n', "may not be set in a repo"),
+        ('[azure]\nendpoint = "https://evil.example"\n', "may not be set in a repo"),
+    ],
+)
+def test_what_a_repos_workspace_may_not_say(text: str, told: str, tmp_path: Path, variables: dict[str, str]) -> None:
+    (tmp_path / "ez.toml").write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        resolve(environment=variables, project=tmp_path)
+
+
+def test_shares_are_the_workspaces_and_count_once_they_are_accepted(tmp_path: Path, variables: dict[str, str]) -> None:
+    user_file(tmp_path, '[shares]\nmine = "/srv/mine:/mine"\n')
+    shares = '[shares]\ndata = "nfs://files.example.org/data:/data:ro"\nhome = "local:~:/home/of/me"\n'
+    (tmp_path / "ez.toml").write_text(TEAM + shares)
+
+    def look() -> Settings:
+        return resolve(environment=variables, project=tmp_path)
+
+    offered = look()
+    assert offered.shares == (("mine", "/srv/mine:/mine"),)
+    assert ("shares.home", "local:~:/home/of/me") in repo_of(offered).says
+    accept(repo_of(offered), offered.directories)
+    assert [name for name, _ in look().shares] == ["data", "home", "mine"]
+    # A person leaves one out for themselves.
+    write_value(own_file(offered.directories, "team"), "shares.home", "")
+    assert [name for name, _ in look().shares] == ["data", "mine"]
+    (tmp_path / "ez.toml").write_text(TEAM + shares.replace("local:~", "local:/"))
+    assert look().offered is not None
+    assert [name for name, _ in look().shares] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        ('data = "nowhere"', "not a share, in"),
+        ('data = "nfs://server/data:relative"', "not a share, in"),
+        ('data = "/srv:/data/../etc"', "not a share, in"),
+        ('data = "/srv\\u001b[31m:/data"', "not a share, in"),
+        ('data = "smb://ann:secret@server/data:/data"', "a password in the share `data`"),
+        ('"Data Set" = "/srv:/data"', "not a name for a share"),
+        ("data = 3", "must be a string"),
+    ],
+)
+def test_what_is_no_share(share: str, told: str, tmp_path: Path, variables: dict[str, str]) -> None:
+    user_file(tmp_path, f"[shares]\n{share}\n")
+    with pytest.raises(ConfigError, match=told):
+        resolve(environment=variables)
+
+
+@pytest.mark.parametrize(("key", "value"), [("workspace.idle", "soon"), ("workspace.stop_daily", "2500")])
+def test_times_of_a_workspace_are_checked(key: str, value: str, variables: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=f"`{key}` is a "):
+        resolve(environment=variables, flags={key: value}).workspace()
+
+
+def test_an_own_workspace_holds_nothing_else(tmp_path: Path, variables: dict[str, str]) -> None:
+    path = own_file(resolve(environment=variables).directories, "default")
+    path.parent.mkdir(parents=True)
+    path.write_text('[defaults]\nide = "code"\n')
+    with pytest.raises(ConfigError, match="not a setting of a workspace"):
+        resolve(environment=variables)
+
+
+def test_the_file_of_a_repo_is_found_from_below_and_not_above_it(tmp_path: Path) -> None:
+    below = tmp_path / "repo" / "src"
+    below.mkdir(parents=True)
+    (tmp_path / "ez.toml").touch()
+    assert project_at(below) == tmp_path
+    (tmp_path / "repo" / ".git").touch()
+    assert project_at(below) == below
+    (tmp_path / "repo" / "ez.toml").touch()
+    assert project_at(below) == tmp_path / "repo"

@@ -8,10 +8,12 @@ import pytest
 
 import ez.build
 from ez.build.load import load
+from ez.config import PERSONAL, read_file
 from scripts.lib.reference import pages
 
 REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PROJECT_FILES = re.compile(r"^```toml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 BUILD_FILES = re.compile(r"^```starlark\n(.*?)^```", re.DOTALL | re.MULTILINE)
 GUIDES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 MISTAKES = REPOSITORY / "docs" / "reference" / "mistakes.md"
@@ -19,7 +21,7 @@ DOCUMENTS = [*GUIDES, *sorted(REPOSITORY.glob("tests/**/*.md"))]
 
 
 @pytest.mark.parametrize(
-    "name", ["build-file.md", "commands.md", "settings.md", "engines.md", "mistakes.md", "prepare.md"]
+    "name", ["build-file.md", "commands.md", "settings.md", "engines.md", "mistakes.md", "prepare.md", "sizes.md"]
 )
 def test_the_reference_is_up_to_date(name: str) -> None:
     written = (REPOSITORY / "docs" / "reference" / name).read_text()
@@ -54,6 +56,14 @@ def test_build_files_of_the_documents_make_graphs(document: Path, directory: Pat
         whole = block if "def build(" in block else f"def build():\n{textwrap.indent(block, '    ')}"
         (directory / "build.envd").write_text(whole)
         assert load(directory, "hello").state
+
+
+def test_project_files_of_the_documents_are_settings(directory: Path) -> None:
+    blocks = [block for one in GUIDES for block in PROJECT_FILES.findall(one.read_text())]
+    for block in blocks:
+        (directory / "ez.toml").write_text(block)
+        assert read_file(directory / "ez.toml", refused=PERSONAL)
+    assert blocks
 
 
 @pytest.mark.parametrize(

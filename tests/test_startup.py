@@ -53,6 +53,8 @@ def loaded_by(module: str) -> set[str]:
     [
         "ez.cli",
         "ez.cli.app",
+        "ez.compute.ensure, ez.providers.azure, ez.providers.aws, ez.providers.byo, ez.providers.local",
+        "ez.cli.compute_sizes, ez.compute.sizes.choose, ez.compute.sizes.store, ez.compute.sizes.quote",
         "ez.cli.build_run, ez.ssh.connect, ez.build.frontends.envd.frontend, ez.build.engine, ez.build.buildkit.engine",
     ],
 )

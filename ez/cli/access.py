@@ -2,65 +2,37 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ez.cli.endpoint import config_file, open_endpoint, ssh_config
 from ez.cli.session import Session
-from ez.config import Settings
 from ez.errors import EzError, UsageError
-from ez.events import Sink
-from ez.models import Computer, LocalEndpoint, SshEndpoint
+from ez.models import Computer, SshEndpoint
 from ez.state import EnvironmentRecord
 
 if TYPE_CHECKING:
-    from ez.ssh.config import SshConfig
     from ez.ssh.host import Host
 
 
-def ssh_config(run: Session) -> SshConfig:
-    """The OpenSSH configuration that ez publishes for this person."""
-    from ez.ssh.config import SshConfig
-
-    settings = run.settings
-    return SshConfig(settings.ssh_config, settings.ssh_config.parent / "ez", environment=settings.environment)
+_PATIENCE = 3.0
+"""Seconds for a machine's door to answer before its cloud is asked."""
 
 
 def open_computer(run: Session, computer: Computer) -> Host:
-    return open_endpoint(run.settings, computer, run.sink)
+    """Connect to it; a machine of a cloud may have to let this person in first, or to boot."""
+    from ez.cli.cloud import cloud_context, machine_of
 
+    record = machine_of(run, computer)
+    if record is None:
+        return open_endpoint(run.settings, computer, run.sink)
+    from ez.compute.arrive import arrive
 
-def open_endpoint(settings: Settings, computer: Computer, sink: Sink) -> Host:
-    """Connect to a computer with this person's OpenSSH configuration and agent."""
-    from ez.ssh.connect import open_host
-
-    return open_host(
-        computer.name,
-        computer.endpoint,
-        environment=_programs_environment(settings, computer),
-        home=settings.directories.home,
-        agent_socket=settings.agent_socket,
-        sink=sink,
-        config_file=config_file(settings),
-    )
-
-
-def _programs_environment(settings: Settings, computer: Computer) -> Mapping[str, str]:
-    """What programs on this computer get: with it docker's own finds the engine that ez finds."""
-    if not isinstance(computer.endpoint, LocalEndpoint):
-        return settings.environment
-    from ez.build.engines.discover import docker_environment
-
-    return docker_environment(settings.environment, settings.directories.home)
-
-
-def config_file(settings: Settings) -> Path | None:
-    """The OpenSSH configuration where it is not the one that OpenSSH reads by itself; one not yet made is empty."""
-    if not settings.text("ssh.config"):
-        return None
-    return settings.ssh_config if settings.ssh_config.exists() else Path("/dev/null")
+    return arrive(computer, record, cloud_context(run))
 
 
 @contextmanager
@@ -78,10 +50,10 @@ def connect(run: Session, name: str) -> Iterator[Host]:
 @contextmanager
 def connect_alone(run: Session, record: EnvironmentRecord) -> Iterator[Host]:
     """The environment's computer, with no other ez of this person at work on the environment."""
-    from ez.env.lock import environment_lock
+    from ez.compute.lock import named_lock
 
     with (
-        environment_lock(run.settings.directories.locks, f"{record.computer}.{record.name}", run.sink),
+        named_lock(run.settings.directories.locks, f"{record.computer}.{record.name}", run.sink),
         connect(run, record.computer) as host,
     ):
         yield host
@@ -107,6 +79,7 @@ def environment(run: Session, name: str | None, computer: str | None) -> Environ
 
 def exec_ssh(run: Session, record: EnvironmentRecord, words: Sequence[str]) -> int:
     """Run OpenSSH to the environment with this terminal; its exit code."""
+    let_in(run, record.computer)
     return _ssh(run, f"{record.name}.{record.computer}.ez", words)
 
 
@@ -121,6 +94,26 @@ def _ssh(run: Session, alias: str, words: Sequence[str]) -> int:
         return subprocess.run([*command, "--", alias, *words], check=False).returncode
     except FileNotFoundError as error:
         raise EzError("the OpenSSH client `ssh` is not on PATH", "install openssh-client") from error
+
+
+def let_in(run: Session, name: str) -> None:
+    """OpenSSH knows nothing of doors and of machines that stop: where one of a cloud does not answer, find out why."""
+    from ez.cli.cloud import cloud_context, machine_of
+
+    computer = run.state.computer(name)
+    record = machine_of(run, computer) if computer is not None else None
+    if computer is None or record is None or not isinstance(computer.endpoint, SshEndpoint):
+        return
+    try:
+        if not computer.endpoint.jump:
+            socket.create_connection((computer.endpoint.host, computer.endpoint.port), _PATIENCE).close()
+    except OSError:
+        open_computer(run, computer).close()
+        publish_computer(run, run.state.computer(name) or computer)
+    else:
+        from ez.compute.fence import move
+
+        move(record, cloud_context(run))
 
 
 def withdraw(run: Session, record: EnvironmentRecord) -> None:

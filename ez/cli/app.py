@@ -16,7 +16,13 @@ from typer.main import get_command_name
 from ez.cli.output import current_log, say, show_error
 from ez.errors import EXIT_BUG, EXIT_FAILURE, EXIT_INTERRUPTED, EzError, UsageError
 
-NOUNS = {"env": "ez.cli.env", "build": "ez.cli.build", "compute": "ez.cli.compute", "config": "ez.cli.config"}
+NOUNS = {
+    "env": "ez.cli.env",
+    "build": "ez.cli.build",
+    "compute": "ez.cli.compute",
+    "workspace": "ez.cli.workspace",
+    "config": "ez.cli.config",
+}
 """The first word of a command line -> the module whose `app` has its commands."""
 
 
@@ -46,6 +52,7 @@ def make_app(first_word: str = "", second_word: str = "") -> typer.Typer:
         app.add_typer(_narrowed(import_module(NOUNS[noun]).app, second_word), name=noun)
     if first_word not in NOUNS:
         app.command("lock")(import_module("ez.cli.lock").lock)
+        app.command("init")(import_module("ez.cli.init").init)
         app.command("doctor")(import_module("ez.cli.doctor").doctor)
     return app
 

@@ -10,8 +10,8 @@ import typer
 
 from ez.cli.options import JsonOption, YesOption
 from ez.cli.output import print_json, print_table, say
-from ez.cli.session import confirm
-from ez.config import KEYS, check_value, resolve, write_value
+from ez.cli.session import confirm, project_of
+from ez.config import KEYS, check_value, key_of, resolve, write_value
 
 app = typer.Typer(help="Settings, and undoing what ez changed.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,8 +29,12 @@ class ShownSetting:
 @app.command()
 def ls(json_output: JsonOption = False) -> None:
     """List every setting with its value and where that comes from."""
-    settings = resolve(project=Path.cwd())
-    shown = [ShownSetting(name, settings.values[name], settings.sources[name], KEYS[name].help) for name in KEYS]
+    settings = resolve(project=project_of())
+    shown = [
+        ShownSetting(name, settings.values[name], settings.sources[name], key.help)
+        for name in settings.values
+        if (key := key_of(name))
+    ]
     if json_output:
         print_json(shown)
     else:
@@ -41,9 +45,9 @@ def ls(json_output: JsonOption = False) -> None:
 @app.command()
 def get(key: KeyArgument) -> None:
     """Print one setting's value."""
-    settings = resolve(project=Path.cwd())
+    settings = resolve(project=project_of())
     check_value(key, KEYS[key].default if key in KEYS else "", "the command line")
-    typer.echo(_words(settings.values[key]))
+    typer.echo(_words(settings.values.get(key, "")))
 
 
 @app.command(name="set")

@@ -8,6 +8,7 @@ import typer
 
 from ez.cli.options import JsonOption, OldComputerOption
 from ez.cli.output import clean, paint, print_json, say
+from ez.cli.session import project_of
 from ez.config import Settings, resolve
 from ez.events import null_sink
 from ez.models import Computer, LocalEndpoint
@@ -23,10 +24,10 @@ def doctor(
     old_name: OldComputerOption = None,
 ) -> None:
     """Check every prerequisite and every link of the chain; each passes or comes with its fix."""
-    from ez.cli.access import open_endpoint
+    from ez.cli.endpoint import open_endpoint
     from ez.env.doctor import checks
 
-    settings = resolve()
+    settings = resolve(project=project_of())
     target = _computer(settings, computer or old_name)
     found = []
     for check in checks(settings, target, lambda chosen: open_endpoint(settings, chosen, null_sink)):

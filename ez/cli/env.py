@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ez.cli.access import connect, connect_alone, environment, exec_ssh
+from ez.cli.compute_create import IdleOption, MachineFlags, TtlOption
+from ez.cli.compute_sizes import (
+    CpusOption,
+    DiskOption,
+    GpuOption,
+    MaxPriceOption,
+    MemoryOption,
+    ProviderOption,
+    RegionOption,
+    SizeOption,
+    SpotOption,
+)
 from ez.cli.options import (
     ArgumentsOption,
     ComputerOption,
@@ -58,6 +70,17 @@ def go(
     no_agent: Annotated[bool, typer.Option("--no-agent", help="Do not forward your SSH agent.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build every step anew; replace the container.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
+    provider: ProviderOption = None,
+    cpus: CpusOption = None,
+    memory: MemoryOption = None,
+    gpu: GpuOption = None,
+    size: SizeOption = None,
+    region: RegionOption = None,
+    spot: SpotOption = False,
+    max_price: MaxPriceOption = None,
+    disk: DiskOption = None,
+    idle_stop: IdleOption = None,
+    ttl: TtlOption = None,
     yes: YesOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
@@ -65,7 +88,10 @@ def go(
     old_repo: Annotated[str | None, typer.Option("-g", hidden=True)] = None,
     old_computer: OldComputerOption = None,
 ) -> None:
-    """Open a repo on a computer: prepare it, build the environment there, start it, open your editor."""
+    """Open a repo on a computer: prepare it, build the environment there, start it, open your editor.
+
+    A name that no computer has yet is one to make in your cloud: its plan and price are shown before.
+    """
     from ez.cli.go import GoFlags, run_go
 
     if no_open and ide not in (None, "none"):
@@ -82,6 +108,9 @@ def go(
         agent=False if no_agent else None,
         rebuild=rebuild,
         dry_run=dry_run,
+        machine=MachineFlags(
+            cpus, memory, gpu, size, provider, tuple(region or ()), spot, max_price, disk, None, idle_stop, ttl
+        ),
     )
     run_go(flags, yes=yes, json_output=json_output, quiet=quiet, verbose=verbose)
 
@@ -102,7 +131,9 @@ def ls(
             from ez.env.refresh import refresh as refresh_index
 
             refresh_index(run.state, lambda computer: connect(run, computer), chosen, run.sink)
-        records = run.state.environments("local" if chosen == "." else chosen)
+        records = tuple(
+            _on_its_machine(run, item) for item in run.state.environments("local" if chosen == "." else chosen)
+        )
         run.stop_progress()
         if json_output:
             print_json(records)
@@ -113,6 +144,13 @@ def ls(
             print_table(("NAME", "COMPUTER", "STATUS", "SSH", "REPO"), rows)
         else:
             say("no environments yet; start one: ez env go <repo>")
+
+
+def _on_its_machine(run: Session, record: EnvironmentRecord) -> EnvironmentRecord:
+    """Nothing runs on a machine of a cloud that is off, whatever its containers were when they were seen last."""
+    machine = run.state.machines.named(record.computer)
+    is_off = machine is not None and machine.power not in ("running", "starting", "creating")
+    return replace(record, status="off") if is_off else record
 
 
 @app.command()
@@ -203,8 +241,6 @@ def stop(
 
 
 def _finish(run: Session, record: EnvironmentRecord, status: str, text: str) -> None:
-    from dataclasses import replace
-
     record = replace(record, status=status)
     run.state.save_environment(record)
     run.stop_progress()

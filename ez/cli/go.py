@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from ez.cli.compute_create import MachineFlags
+from ez.cli.go_machine import check_asked, have_computer, open_started, show_machine_plan, would_make
 from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import clean, print_json, say
 from ez.cli.session import session
@@ -35,6 +38,7 @@ class GoFlags:
     agent: bool | None
     rebuild: bool
     dry_run: bool
+    machine: MachineFlags
 
 
 def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose: bool) -> None:
@@ -50,7 +54,13 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
         settings = run.settings
         editor = choose(flags.ide or settings.text("defaults.ide"), settings.environment)
         request = make_request(flags, settings, here)
+        run = check_asked(run, request.computer, flags.machine, named=flags.computer is not None)
         context = make_context(run)
+        have = partial(have_computer, run, request, context, flags.machine)
+        context = replace(context, have=have, connect=partial(open_started, run))
+        if flags.dry_run and would_make(run, request.computer, flags.machine):
+            show_machine_plan(run, request, context, flags.machine)
+            return
         if flags.dry_run:
             from ez.env.plan import plan_go
 

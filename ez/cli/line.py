@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ez.cli.access import config_file, open_computer, ssh_config
+from ez.cli.access import open_computer
+from ez.cli.endpoint import config_file, ssh_config
 from ez.cli.output import clean, print_json
 from ez.cli.session import Session, confirm
 from ez.env.request import GoContext

@@ -51,10 +51,17 @@ def _plain(value: object) -> Any:
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns padded with spaces; the same on a terminal and in a pipe."""
+    for line in table_lines(headers, rows):
+        sys.stdout.write(f"{line}\n")
+
+
+def table_lines(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     shown = [[clean(str(cell)) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(headers, *shown, strict=True)]
-    for row in [list(headers), *shown]:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [list(headers), *shown]
+    ]
 
 
 def say(text: str) -> None:

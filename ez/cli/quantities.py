@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from ez.errors import UsageError
 
@@ -10,6 +11,8 @@ _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)b?", re.ASCII | re.
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _SPAN = re.compile(r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 _SPAN_SECONDS = (7 * 86400, 86400, 3600, 60, 1)
+_LEAST_IDLE, _MOST_IDLE = 5, 10_080
+_LEAST_TTL, _MOST_TTL = 300, 366 * 86_400
 LARGEST = 2**63 - 1
 """BuildKit counts bytes and nanoseconds in 64 bits."""
 
@@ -37,6 +40,24 @@ def parse_span(text: str, name: str) -> int:
     return seconds
 
 
+def parse_idle(text: str) -> int:
+    """Minutes, 0 for never. Raises UsageError."""
+    if text.strip().lower() in ("never", "off"):
+        return 0
+    minutes = parse_span(f"{text}m" if re.fullmatch(r"\d{1,6}", text) else text, "--idle-stop") // 60
+    if not _LEAST_IDLE <= minutes <= _MOST_IDLE:
+        raise UsageError(f"not a time for --idle-stop: `{text[:60]}`", "use 5m to 7d, or never")
+    return minutes
+
+
+def parse_ttl(text: str) -> int:
+    """Seconds. Raises UsageError."""
+    seconds = parse_span(text, "--ttl")
+    if not _LEAST_TTL <= seconds <= _MOST_TTL:
+        raise UsageError(f"not a time for --ttl: `{text[:60]}`", "use 5m to 366d")
+    return seconds
+
+
 def show_size(size: int) -> str:
     """Three digits and a decimal unit: `1.53 GB`."""
     amount = float(size)
@@ -53,6 +74,11 @@ def show_span(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def show_moment(seconds: float) -> str:
+    """Unix seconds by this computer's clock: `2026-11-22 18:30`."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def number_of(count: int, thing: str, things: str = "") -> str:

@@ -17,9 +17,8 @@ def ensure(name: str, state: State) -> Computer:
     Raises UsageError for what cannot be a name, EzError for a computer that nobody added.
     """
     name = "local" if name in THIS_COMPUTER else check_name("computer", name)
-    for provider in registry.all_providers(state):
-        if found := provider.find(name):
-            return found
+    if found := registry.find(name, state):
+        return found
     known = [computer.name for computer in all_computers(state)]
     raise EzError(f"no such computer: `{name}`{_similar(name, known)}", f"ez compute add {shown(name)} USER@HOST")
 

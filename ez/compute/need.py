@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from ez.models import Network
 
-WATCHDOG_VERSION = "1"
+WATCHDOG_VERSION = "3"
 """Of what `scripts/watchdog.sh` installs; another one there is replaced."""
 
 SUSPEND = "suspend"
 POWER_OFF = "poweroff"
+DEALLOCATE = "deallocate"
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,24 @@ class GpuNeed:
 class IdleNeed:
     """What happens after `minutes` in which nobody works there, 0 for nothing.
 
-    `action` is `suspend` (the environments stop) or `poweroff` (the machine does).
+    `action` is `suspend` (the environments stop), `poweroff` (the machine does) or `deallocate` (its cloud stops it, so
+    that its processors are not paid for; a failure is told and tried again each minute). At `until` (Unix seconds, 0
+    for never) it happens whatever runs there.
     """
 
     minutes: int
     action: str = SUSPEND
+    until: int = 0
 
 
 @dataclass(frozen=True)
 class Need:
-    """`network` is applied to what ez installs. Without `engine` the computer needs none, or has another one, and its
-    Docker Engine is left as it is. Without `gpu` its cards are left as they are, without `idle` its watchdog is."""
+    """`network` is applied to what ez installs. Without `git` the computer needs none. Without `engine` it needs none,
+    or has another one, and its Docker Engine is left as it is. Without `gpu` its cards are left as they are, without
+    `idle` its watchdog is."""
 
     network: Network = field(default_factory=Network)
     engine: bool = True
+    git: bool = True
     gpu: GpuNeed | None = None
     idle: IdleNeed | None = None

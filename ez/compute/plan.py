@@ -8,7 +8,7 @@ from dataclasses import replace
 from ez.compute.downloads import package_settings, proxy_settings
 from ez.compute.engine_settings import engine_settings
 from ez.compute.facts import Facts
-from ez.compute.need import POWER_OFF, SUSPEND, WATCHDOG_VERSION, Need
+from ez.compute.need import DEALLOCATE, POWER_OFF, SUSPEND, WATCHDOG_VERSION, Need
 from ez.compute.nvidia.steps import GpuSteps, gpu_steps
 from ez.compute.step import Step as Step
 from ez.errors import PrepareError
@@ -33,6 +33,7 @@ _GUIDE = "install Docker Engine there (docs.docker.com/engine/install)"
 _ENGINE_DOWNLOADS = ("git", "engine", "client")
 _UNNAMED = ("proxy", "engine-settings")
 _SHOWN_TITLES = 6
+_RESTS = {SUSPEND: "stop the environments", POWER_OFF: "power off", DEALLOCATE: "have the cloud stop it"}
 
 
 def plan(facts: Facts, need: Need, *, repair: bool = False) -> tuple[Step, ...]:
@@ -103,7 +104,7 @@ def _check_engine(facts: Facts) -> None:
 
 def _git_steps(facts: Facts, need: Need) -> tuple[Step, ...]:
     settings = package_settings(facts.os, need.network)
-    return () if facts.git else (Step("git", "install Git", "install-git", settings=settings),)
+    return () if facts.git or not need.git else (Step("git", "install Git", "install-git", settings=settings),)
 
 
 def _engine_steps(facts: Facts, need: Need, settings: tuple[Step, ...], *, repair: bool) -> tuple[Step, ...]:
@@ -142,13 +143,15 @@ def _settings_steps(facts: Facts, need: Need, gpu: GpuSteps) -> tuple[Step, ...]
 def _watchdog(facts: Facts, need: Need) -> tuple[Step, ...]:
     if need.idle is None:
         return ()
-    wanted = (str(need.idle.minutes), need.idle.action, WATCHDOG_VERSION)
-    if facts.watchdog.split() == list(wanted) or (not need.idle.minutes and not facts.watchdog):
+    idle = need.idle
+    wanted = (str(idle.minutes), idle.action, WATCHDOG_VERSION, *([str(idle.until)] if idle.until else []))
+    if facts.watchdog.split() == list(wanted) or not (idle.minutes or idle.until or facts.watchdog):
         return ()
     if facts.init != "systemd":
         _refuse(facts, "an idle watchdog needs systemd", "leave its time out of the settings")
-    what = {SUSPEND: "stop the environments", POWER_OFF: "power off"}[need.idle.action]
-    title = f"{what} after {need.idle.minutes} idle minutes" if need.idle.minutes else "end the idle watchdog"
+    when = [f"after {idle.minutes} idle minutes"] if idle.minutes else []
+    when += ["when its time is over"] if idle.until else []
+    title = f"{_RESTS[idle.action]} {' and '.join(when)}" if when else "end the idle watchdog"
     return (Step("watchdog", title, "watchdog", wanted),)
 
 

@@ -27,7 +27,7 @@ _PAUSE = 2.0
 _SEPARATOR = "\x1f"
 _UNITS_FOLDER = "/etc/systemd/system"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
-_COMPANIONS = {"watchdog": ("idle.sh",)}
+COMPANIONS = {"watchdog": ("idle.sh", "deallocate.sh")}
 """Programs of `scripts/` that a step leaves on the computer."""
 
 
@@ -178,7 +178,7 @@ def _job(steps: tuple[Step, ...], user: str, *, is_local: bool) -> bytes:
         entries.update({f"checks/{step.id}": f"{library}\n{step.check}\n"} if step.check else {})
         entries.update({f"verifies/{step.id}": f"{library}\n{step.verify}\n"} if step.verify else {})
         entries.update({f"settings/{name}": text for name, text in step.settings})
-        for name in _COMPANIONS.get(step.script, ()):
+        for name in COMPANIONS.get(step.script, ()):
             entries[f"settings/{name}"] = folder.joinpath(name).read_text("utf-8")
     entries["steps"] = "".join(f"{line}\n" for line in lines)
     return _archive(entries)

@@ -16,11 +16,11 @@ from ez.build.engines.address import Address
 from ez.build.engines.discover import BUILDKITD, FoundEngine
 from ez.build.order import Output
 from ez.compute.ensure import ensure
+from ez.compute.lock import named_lock
 from ez.env import share
 from ez.env.engine import engine_here, engine_of, engine_there
 from ez.env.evaluate import check_early, load_here
 from ez.env.image import Place, have_image, wanted_outputs
-from ez.env.lock import environment_lock
 from ez.env.request import BuildRequest, GoContext
 from ez.env.steps import (
     bring_source,
@@ -165,7 +165,7 @@ def _alone(request: BuildRequest, context: GoContext, computer: Computer) -> Abs
     if request.repo.url is None and computer.name == "local":
         return nullcontext()
     refuse_other_repo(request, context, computer)
-    return environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink)
+    return named_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink)
 
 
 def _engine(request: BuildRequest, context: GoContext, host: Host) -> FoundEngine:

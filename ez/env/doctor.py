@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ez.build.engines.discover import BUILDKITD
@@ -17,6 +16,8 @@ from ez.compute.nvidia.steps import gpu_steps
 from ez.compute.plan import IMAGE_SPACE, OLDEST_ENGINE, gigabytes, on, plan
 from ez.compute.reach import reach
 from ez.config import Settings
+from ez.env.check import Check
+from ez.env.doctor_clouds import cloud_checks
 from ez.env.engine import buildkitd_there, engine_here, engine_of
 from ez.errors import EzError, HostError, HostKeyError, HostUnreachableError, LoginError, PrepareError
 from ez.models import Computer, LocalEndpoint
@@ -33,17 +34,6 @@ _OLDEST_SSH = (7, 6)
 """First OpenSSH with all that ez's configuration uses (release notes, `accept-new` and `RemoteCommand`)."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One finding. `status` is `ok`, `warning` or `failed`; `fix` is one command or action, empty when ok."""
-
-    id: str
-    title: str
-    status: str
-    detail: str = ""
-    fix: str = ""
-
-
 def checks(settings: Settings, computer: Computer, connect: Callable[[Computer], Host]) -> Iterator[Check]:
     """Check this computer's tools and files, then `computer`; each finding comes as soon as it is known.
 
@@ -54,6 +44,7 @@ def checks(settings: Settings, computer: Computer, connect: Callable[[Computer],
     yield _agent(settings)
     yield _ssh_config(settings)
     yield _index(settings)
+    yield from cloud_checks(settings)
     yield from _computer(settings, computer, connect)
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
-from ez.compute.ensure import ensure
+from ez.compute.lock import named_lock
 from ez.compute.prepare import Ready
 from ez.env import access, container, mounts, share
 from ez.env.engine import engine_of
 from ez.env.evaluate import check_early
 from ez.env.image import Place, have_image
-from ez.env.lock import environment_lock
 from ez.env.need import gives_by_cdi, why_no_cards
 from ez.env.probe import Container, Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest
@@ -26,6 +25,7 @@ from ez.env.steps import (
     connect,
     define,
     equip,
+    find_computer,
     image_reference,
     make_ready,
     refuse_other_repo,
@@ -57,8 +57,8 @@ class GoResult:
 def go(request: GoRequest, context: GoContext) -> GoResult:
     """Walk the whole line. Raises the EzError of the step that failed; running it again goes on from there."""
     check_early(request, context)
-    computer = ensure(request.computer, context.state)
-    with environment_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink):
+    computer = find_computer(request, context)
+    with named_lock(context.settings.directories.locks, f"{computer.name}.{request.name}", context.sink):
         refuse_other_repo(request, context, computer)
         share.tell(context, computer.name, request.name)
         host = connect(computer, context)

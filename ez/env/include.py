@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ez.build.includes import Included
+from ez.compute.lock import named_lock
 from ez.env.files import write_whole
-from ez.env.lock import environment_lock
 from ez.env.reference import canonical, check_ref, parse_address
 from ez.env.source.git import git, text
 from ez.errors import EzError, SourceError, UsageError
@@ -77,7 +77,7 @@ class Includes:
             check_ref(ref)
         name = hashlib.sha256(canonical(url).encode()).hexdigest()[:24]
         repo = self._cache / name
-        with environment_lock(self._locks, f"include.{name}", self._sink):
+        with named_lock(self._locks, f"include.{name}", self._sink):
             if not (repo / "HEAD").exists():
                 repo.mkdir(parents=True, exist_ok=True, mode=0o700)
                 git(["init", "--quiet", "--bare", "--template=", "."], directory=repo)

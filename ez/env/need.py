@@ -11,12 +11,13 @@ from ez.build.definition import Definition
 from ez.build.graph import Files, MkFileAction, Run, base_image, walk
 from ez.compute.engine_settings import CDI_BY_ITSELF, FIRST_WITH_CDI
 from ez.compute.facts import Facts
-from ez.compute.need import POWER_OFF, SUSPEND, GpuNeed, IdleNeed, Need
+from ez.compute.need import DEALLOCATE, POWER_OFF, SUSPEND, GpuNeed, IdleNeed, Need
 from ez.compute.nvidia.cards import Version
 from ez.compute.nvidia.steps import gpu_steps
 from ez.config import Settings
 from ez.errors import ConfigError, UsageError
 from ez.names import shown
+from ez.state import State
 
 _LARGEST_FILE = 1_000_000
 _LEAST_MINUTES, _MOST_MINUTES = 5, 10_080
@@ -86,6 +87,12 @@ def idle_need(settings: Settings) -> IdleNeed | None:
         what = f"`idle.after` is a number of minutes from {_LEAST_MINUTES} to {_MOST_MINUTES}, or off: `{after}`"
         raise ConfigError(what, "ez config set idle.after 60")
     return IdleNeed(int(after), action)
+
+
+def idle_of(settings: Settings, state: State, computer: str) -> IdleNeed | None:
+    """The same for a computer: a machine of a cloud stops as it was made to, whatever the settings say of others."""
+    record = state.machines.named(computer)
+    return idle_need(settings) if record is None else IdleNeed(record.idle_minutes, DEALLOCATE, int(record.expires))
 
 
 def _wheels(definition: Definition) -> Iterator[tuple[Version, str]]:

@@ -18,7 +18,7 @@ from ez.env.engine import buildkitd_there, engine_here, engine_of
 from ez.env.evaluate import check_early, load_here
 from ez.env.image import wanted_outputs
 from ez.env.kept import history_path
-from ez.env.need import gpu_need, idle_need
+from ez.env.need import gpu_need, idle_of
 from ez.env.probe import Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest, Request
 from ez.env.steps import connect, image_reference, look
@@ -51,7 +51,7 @@ def plan_go(request: GoRequest, context: GoContext) -> Plan:
     try:
         facts, probe = look(host, request.name)
         definition = _definition(request, context)
-        idle = None if host.is_local else idle_need(context.settings)
+        idle = None if host.is_local else idle_of(context.settings, context.state, host.name)
         missing = plan(facts, Need(context.network, gpu=_gpu(definition, host, facts), idle=idle))
         actions = [Action("connect", f"{computer.name} ({facts.os.name})")]
         steps = ", ".join(step.title for step in missing)

@@ -65,8 +65,9 @@ class BuildRequest(Request):
 class GoContext:
     """What the line works with. `ssh` gives the configuration that ez publishes; `connect` opens a computer; `confirm`
     asks the person and raises when refused; `config_file` is the OpenSSH configuration where it is not the default
-    one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be. `finished`
-    are the runs of build files so far, which one command needs once: `ez.build.frontends.Given`."""
+    one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be. `have`
+    finds a computer and starts or makes it in a cloud, None where that is not to be done. `finished` are the runs of
+    build files so far, which one command needs once: `ez.build.frontends.Given`."""
 
     settings: Settings
     network: Network
@@ -77,4 +78,5 @@ class GoContext:
     connect: Callable[[Computer], Host]
     confirm: Callable[[str], None]
     detach: Callable[[Sequence[str]], None] | None = None
+    have: Callable[[str], Computer] | None = None
     finished: dict[object, Any] = field(default_factory=dict)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.compute.ensure import ensure
+from ez.compute.lock import named_lock
 from ez.config import Settings
 from ez.env.engine import engine_of
-from ez.env.lock import environment_lock
 from ez.env.request import GoContext, Request
 from ez.env.source import Source
 from ez.env.steps import connect, image_reference
@@ -150,7 +150,7 @@ def run(path: Path, context: GoContext) -> None:
     job = _read(path)
     if job is None:
         return
-    with environment_lock(context.settings.directories.locks, _lock(job), context.sink):
+    with named_lock(context.settings.directories.locks, _lock(job), context.sink):
         job = _read(path)
         if job is None or job.failed:
             return
@@ -221,7 +221,7 @@ def _finish(path: Path, job: Job) -> None:
 
 def _is_running(context: GoContext, job: Job) -> bool:
     try:
-        with environment_lock(context.settings.directories.locks, _lock(job), null_sink, wait=0):
+        with named_lock(context.settings.directories.locks, _lock(job), null_sink, wait=0):
             return False
     except BusyError:
         return True

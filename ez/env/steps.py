@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
 from ez.build.order import Cache, Output
+from ez.compute.ensure import ensure
 from ez.env.engine import buildkitd_there
 from ez.env.evaluate import evaluate, remember, remembered
 from ez.env.kept import cache_directory, history_path
@@ -41,6 +42,11 @@ def refuse_other_repo(request: Request, context: GoContext, computer: Computer) 
         )
 
 
+def find_computer(request: Request, context: GoContext) -> Computer:
+    """One that a cloud has for this person is started or made, where the context can do that."""
+    return context.have(request.computer) if context.have else ensure(request.computer, context.state)
+
+
 def connect(computer: Computer, context: GoContext) -> Host:
     with step(context.sink, "connect", f"Connect to {computer.name}"):
         return context.connect(computer)
@@ -59,13 +65,13 @@ def make_ready(request: Request, context: GoContext, host: Host, *, to_build: bo
     """With a Docker Engine, except `to_build` where a buildkitd does that."""
     from ez.compute.need import Need
     from ez.compute.prepare import prepare
-    from ez.env.need import idle_need
+    from ez.env.need import idle_of
     from ez.env.probe import parse_probe, script
 
     with step(context.sink, "prepare", f"Prepare {host.name}") as report:
         found, _ = look(host, request.name)
         standalone = buildkitd_there(found, context.settings) if to_build else None
-        idle = None if to_build or host.is_local else idle_need(context.settings)
+        idle = None if to_build or host.is_local else idle_of(context.settings, context.state, host.name)
         ready = prepare(
             host,
             found,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 
 from ez.errors import UsageError
+from ez.events import Sink
 from ez.models import Computer, SshEndpoint
 from ez.names import check_name, shown
-from ez.providers.base import Deletable, Provider
+from ez.providers.base import Provider
 from ez.providers.local import NAME as LOCAL
 
 _ADDRESS = re.compile(
@@ -20,15 +20,10 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?", re.ASCII)
 _FORM = "write it as `USER@HOST` or `USER@HOST:PORT`"
 
 
-class OwnMachines(Provider, Deletable):
+class OwnMachines(Provider):
     """The machines that `ez compute add` put into the index."""
 
-    def find(self, name: str) -> Computer | None:
-        found = self.state.computer(name)
-        return found if found and found.provider == "byo" else None
-
-    def list(self) -> builtins.list[Computer]:
-        return [computer for computer in self.state.computers() if computer.provider == "byo"]
+    key = "byo"
 
     def add(self, name: str, endpoint: SshEndpoint) -> Computer:
         """Remember a machine, or its new address; `endpoint` has the host keys that the person confirmed.
@@ -46,7 +41,8 @@ class OwnMachines(Provider, Deletable):
             self.state.save_computer(computer)
         return computer
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, sink: Sink) -> None:
+        """Forget it, and the environments on it; nothing on it is touched."""
         if self.find(name):
             self.state.delete_computer(name)
 

@@ -13,6 +13,9 @@ NAME = "local"
 class LocalProvider(Provider):
     """One computer, `local`, which is always there and in no index."""
 
+    key = "local"
+    cannot = "`local` is this computer"
+
     def find(self, name: str) -> Computer | None:
         return Computer(NAME, "local", LocalEndpoint()) if name == NAME else None
 

@@ -30,6 +30,9 @@ from ez.ssh.files import locked, private_directory, write_atomic
 from ez.ssh.include import add_include, remove_include
 from ez.ssh.resolve import Resolved
 
+PROTECTED_KEY = "machines_ed25519"
+"""The file in ez's directory of the key that was made for an agent without one; a passphrase encrypts it."""
+
 _LONGEST_CONTROL_PATH = 90
 """Bytes: a unix socket's path has at most 104 to 108, and OpenSSH appends 17 while it makes one."""
 
@@ -168,7 +171,8 @@ class SshConfig:
             places = self._places
             if places.control.is_dir() and not any(places.control.iterdir()):
                 places.control.rmdir()
-            own = (self._config, self._index, places.known_hosts, places.key, self._public_key, self._lock)
+            others = (*self._directory.glob("agent-*.pub"), *self._directory.glob(f"{PROTECTED_KEY}*"))
+            own = (self._config, self._index, places.known_hosts, places.key, self._public_key, self._lock, *others)
             for file in own:
                 file.unlink(missing_ok=True)
         if not any(self._directory.iterdir()):

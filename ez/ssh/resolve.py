@@ -102,6 +102,8 @@ def _ask(endpoint: SshEndpoint, environment: Mapping[str, str], config_file: Pat
         argv += ["-p", str(endpoint.port)]
     if endpoint.identity is not None:
         argv += ["-o", "IdentitiesOnly=yes"]
+    if endpoint.jump:
+        argv += ["-o", f"ProxyJump={endpoint.jump}"]
     try:
         done = subprocess.run(
             [*argv, "--", endpoint.host],

@@ -17,7 +17,7 @@ ENVIRONMENTS = 100
 COMPUTERS = 10
 SHOWN_MODULES = 12
 
-_BUDGETS = {"ez --version": 0.1, "ez env ls": 0.2, "ez compute ls": 0.2}
+_BUDGETS = {"ez --version": 0.1, "ez env ls": 0.2, "ez compute ls": 0.2, "ez compute sizes": 0.2}
 _IMPORTED = re.compile(r"^import time: +(\d+) \| +(\d+) \| *(\S+)$", re.M)
 
 
@@ -29,6 +29,7 @@ def main() -> None:
             "ez --version": (EZ, "--version"),
             "ez env ls": (EZ, "env", "ls"),
             "ez compute ls": (EZ, "compute", "ls"),
+            "ez compute sizes": (EZ, "compute", "sizes", "--gpu", ">=24GB"),
             "ez --help": (EZ, "--help"),
             "an empty Python program": (sys.executable, "-c", "pass"),
         }

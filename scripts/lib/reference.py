@@ -8,23 +8,28 @@ from typing import Any
 import typer
 
 from ez.cli.app import make_app
-from ez.config import KEYS, PROJECT_FILE
+from ez.config import KEYS, PERSONAL, PROJECT_FILE
+from ez.config.shares import HELP as SHARE
 from scripts.lib.build_file import page as build_file_page
+from scripts.lib.cloud_errors import page as cloud_errors_page
 from scripts.lib.engines import engines_page
 from scripts.lib.markdown import MADE, table
 from scripts.lib.mistakes import page as mistakes_page
 from scripts.lib.prepare import page as prepare_page
+from scripts.lib.sizes import page as sizes_page
 
 
 def pages() -> dict[str, str]:
     """File name -> Markdown."""
     return {
         "build-file.md": build_file_page(),
+        "cloud-errors.md": cloud_errors_page(),
         "commands.md": commands_page(),
         "settings.md": settings_page(),
         "engines.md": engines_page(),
         "mistakes.md": mistakes_page(),
         "prepare.md": prepare_page(),
+        "sizes.md": sizes_page(),
     }
 
 
@@ -74,11 +79,19 @@ def settings_page() -> str:
         (name, ", ".join(key.variables), "" if key.default == "" else str(key.default).lower(), key.help)
         for name, key in KEYS.items()
     ]
+    free = ", ".join(f"`{name}`" for name in KEYS if name not in PERSONAL and not name.startswith("workspace."))
+    own = " and ".join(f"`{name}`" for name in KEYS if name in PERSONAL and name.startswith("workspace."))
     text = f"""# Settings
 
-A flag wins over an environment variable, that over the repo's `{PROJECT_FILE}`, that over your own `config.toml`
-(`ez config set KEY VALUE` writes it), that over the default. `ez config ls` shows each value and where it comes from.
-A repo's `{PROJECT_FILE}` may set the keys of `defaults` only.
+A flag wins over an environment variable, that over your own file of the workspace, that over the repo's
+`{PROJECT_FILE}`, that over your own `config.toml` (`ez config set KEY VALUE` writes it), that over the default.
+`ez config ls` shows each value and where it comes from.
+
+A repo's `{PROJECT_FILE}` may set {free} and the keys of `workspace`, but for {own};
+those of `workspace` count once you have [accepted](../concepts/security.md#repos) them, and so do its shares.
+
+A table `[shares]` beside `[workspace]` has a key for each share, `shares.NAME`: {SHARE}.
+An empty text in a file of your own leaves one out for you.
 """
     return MADE + "\n".join([text, *table(("key", "variables", "default", "meaning"), rows, code=3)])
 

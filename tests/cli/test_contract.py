@@ -35,7 +35,16 @@ def indexed(person: Person) -> Person:
 
 
 @pytest.mark.parametrize(
-    "command", [("env", "ls"), ("compute", "ls"), ("config", "ls"), ("doctor",), ("compute", "info", "local")]
+    "command",
+    [
+        ("env", "ls"),
+        ("compute", "ls"),
+        ("workspace", "ls"),
+        ("workspace", "info"),
+        ("config", "ls"),
+        ("doctor",),
+        ("compute", "info", "local"),
+    ],
 )
 def test_json_is_all_there_is_on_stdout(command: tuple[str, ...], indexed: Person) -> None:
     done = indexed.ez(*command, "--json", code=None)
@@ -91,6 +100,7 @@ def test_exit_codes(code: int, command: tuple[str, ...], indexed: Person) -> Non
         ("env", "delete", "thing", "--work-tree"),
         ("env", "delete", "thing", "--json"),
         ("compute", "delete", "far"),
+        ("workspace", "delete", "default"),
         ("config", "reset"),
         ("config", "reset", "--state"),
     ],
@@ -160,6 +170,7 @@ def test_a_bug_shows_its_place_and_the_log_has_the_rest(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake of ours")
 
+    monkeypatch.setattr("ez.cli.output._log", None)
     monkeypatch.setattr("ez.cli.env.print_table", fail)
     monkeypatch.setattr("ez.state.State.environments", lambda *_: [EnvironmentRecord("a", "b")])
     assert app.run(["env", "ls"]) == 70

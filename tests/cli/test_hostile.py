@@ -65,6 +65,7 @@ COMMANDS: dict[str, Sequence[str]] = {
     "explain": ("build", "explain", "HERE"),
     "prune": ("build", "cache", "prune", "--keep", "HERE", "--dry-run", *NOWHERE[:2]),
     "lock": ("lock", "HERE", "--check"),
+    "workspace": ("workspace", "create", "HERE", "-p", "aws", "--account", "HERE", "--network", "HERE", "--yes"),
     "key": ("config", "get", "HERE"),
     "value": ("config", "set", "defaults.computer", "HERE"),
 }

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ez.compute.facts import facts
-from ez.compute.need import POWER_OFF, SUSPEND, IdleNeed, Need
+from ez.compute.idle import keep_awake, why
+from ez.compute.need import DEALLOCATE, POWER_OFF, SUSPEND, IdleNeed, Need
 from ez.compute.prepare import prepare
 from tests.compute.test_prepare import Events, login
 from tests.testbed import TestComputer
@@ -73,6 +74,8 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     assert running(computer) == {"other"}
     assert "suspend after" in computer.exec("cat /var/lib/ez/rested").stdout
 
+    check_the_cloud_is_asked(computer, events)
+    check_the_end_of_its_time(computer, events)
     with login(computer, events) as host:
         off, power_off = Need(idle=IdleNeed(0, SUSPEND)), Need(idle=IdleNeed(20, POWER_OFF))
         assert prepare(host, facts(host), events, need=off).changed == ("watchdog",)
@@ -85,6 +88,51 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     look(computer)
     computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced; {WATCH}", check=False)
     wait_until(lambda: not computer.runs, "the machine is off", 60)
+
+
+def check_the_cloud_is_asked(computer: TestComputer, events: Events) -> None:
+    """Each minute until it takes the order, then no more; what stands in for it here says what Azure would."""
+    with login(computer, events) as host:
+        prepare(host, facts(host), events, need=Need(idle=IdleNeed(20, DEALLOCATE)))
+    computer.exec("systemctl stop ez-watchdog.timer; echo 'echo $3' >/usr/local/lib/ez/deallocate")
+    look(computer)
+    assert computer.exec("cat /run/ez/watchdog/lift").stdout == "lift\n"
+    computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced")
+    computer.exec("printf 'echo asked >>/root/asked; echo no right; exit 1' >/usr/local/lib/ez/deallocate")
+    for _ in range(2):
+        told = look(computer)
+        assert (told["stops_in"], told["failed"]) == ("0", "no right")
+    assert "suspend after" in computer.exec("cat /var/lib/ez/rested").stdout
+    computer.exec("printf 'echo asked >>/root/asked' >/usr/local/lib/ez/deallocate")
+    look(computer)
+    assert "failed" not in look(computer)
+    assert computer.exec("cat /root/asked").stdout.split() == ["asked"] * 3
+    assert "deallocate after" in computer.exec("cat /var/lib/ez/rested").stdout
+
+
+def check_the_end_of_its_time(computer: TestComputer, events: Events) -> None:
+    """It rests then whatever runs there, but not while it is kept; whoever starts it afterwards wants it again."""
+    until = int(computer.exec("date +%s").stdout) + 200
+    busy = (PROCESSOR.format(work, 90_000) for work in range(100_000, 1_000_000, 10_000))
+    with login(computer, events) as host:
+        assert prepare(host, facts(host), events, need=Need(idle=IdleNeed(0, DEALLOCATE, until))).changed
+        computer.exec("systemctl stop ez-watchdog.timer; rm -f /var/lib/ez/rested")
+        computer.exec("printf 'echo again >>/root/asked' >/usr/local/lib/ez/deallocate; " + next(busy))
+        assert 0 < int(look(computer)["stops_in"]) <= 200
+        kept = keep_awake(host, 3600)
+        computer.exec(next(busy))
+        told = look(computer)
+        assert ("processor" in told["reasons"], told["stops_in"], why(host).until) == (True, "", kept)
+        assert facts(host).watchdog.split()[3] == str(int(kept))
+    ends = "rm -f /var/lib/ez/lease; sed -i 's/ [0-9]*$/ {}/' /etc/ez/watchdog.conf; "
+    look(computer)
+    computer.exec(ends.format(1000) + f"{LONG_AGO}/active")
+    assert look(computer)["stops_in"] == "300"
+    computer.exec(ends.format(until - 201) + next(busy))
+    told = look(computer)
+    assert ("processor" in told["reasons"], told["stops_in"]) == (True, "0")
+    assert "again" in computer.exec("cat /root/asked").stdout
+    assert computer.exec("cat /var/lib/ez/rested").stdout.endswith("deallocate at the end of its time\n")
 
 
 def running(computer: TestComputer) -> set[str]:

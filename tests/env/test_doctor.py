@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ez.config import resolve
-from ez.env.doctor import Check, checks
+from ez.env.check import Check
+from ez.env.doctor import checks
 from ez.errors import HostUnreachableError
 from ez.models import Computer, LocalEndpoint, SshEndpoint
 from ez.ssh.connect import open_host

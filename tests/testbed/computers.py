@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -123,14 +125,19 @@ def create(
     home_size: str | None = None,
     engine_size: str | None = None,
     hardware: Hardware | None = None,
+    disk: Sequence[Entry] | None = None,
+    reserved: bool = False,
 ) -> TestComputer:
     """Make a computer and return it when it can be logged into.
 
     `engine_configured`: give it the /etc/docker/daemon.json that names the testbed's registry, also where no engine
     is installed yet. `home_size`, `engine_size` (such as `64m`): small disks for /home/dev and /var/lib/docker.
-    `hardware`: what a `gpu` computer is made of, instead of the variant's own.
+    `hardware`: what a `gpu` computer is made of, instead of the variant's own. `disk`: what is on its disk, and makes
+    its users, keys and host keys as it boots, instead of the testbed's own. `reserved`: the number is from `reserve`.
     Raises TestbedError when it does not boot within a minute.
     """
+    if reserved and number is not None:
+        release(world, number)
     number, folder = _take_number(world, number)
     try:
         host_key = ensure_key(folder / "host_key", "")
@@ -140,19 +147,32 @@ def create(
             "--network", world.name, "--ip", world.address(number), "--publish", f"{world.loopback(number)}:22:22",
             *machine_flags(), *_disks(world, home_size, engine_size), world.image(variant.image), BOOT_COMMAND,
         ).stdout.strip()  # fmt: skip
-        files = _system_files(world, variant, host_key, engine_configured, container)
+        files = _engine_files(world, variant, engine_configured, container)
+        files += _login_files(variant, host_key) if disk is None else disk
         machine = hardware or variant.hardware
         files += [*boot_files(), *(machine.files() if machine else ())]
         docker("cp", "-", f"{container}:/", stdin=pack(files))
         computer = _describe(world, variant.name, number, container, folder)
         docker("start", container)
-        computer.write(*_home_files(public_half(computer.identity_file)))
+        if disk is None:
+            computer.write(*_home_files(public_half(computer.identity_file)))
         wait_for_boot(container, computer.host, computer.port)
     except BaseException:
         docker("rm", "--force", "--volumes", _container_name(world, number), check=False)
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return computer
+
+
+def reserve(world: World) -> int:
+    """A number, and with it an address, that no other computer gets until `release`."""
+    return _take_number(world, None)[0]
+
+
+def release(world: World, number: int) -> None:
+    """Nothing is done while a computer has it."""
+    with suppress(OSError):
+        _folder(world, number).rmdir()
 
 
 def existing(world: World) -> list[TestComputer]:
@@ -218,21 +238,19 @@ def _disks(world: World, home_size: str | None, engine_size: str | None) -> list
     return [*disks, f"--tmpfs=/home/{USER}:exec,size={home_size},uid=1000,gid=1000"] if home_size else disks
 
 
-def _system_files(
-    world: World, variant: Variant, host_key: Path, engine_configured: bool, container: str
-) -> list[Entry]:
-    files = [
+def _login_files(variant: Variant, host_key: Path) -> list[Entry]:
+    return [
         Entry("etc/ssh/ssh_host_ed25519_key", host_key.read_bytes(), 0o600),
         Entry("etc/ssh/ssh_host_ed25519_key.pub", public_half(host_key) + "\n"),
         Entry("etc/sudoers.d/dev", f"{USER} ALL=(ALL) {'NOPASSWD: ' if variant.free_sudo else ''}ALL\n", 0o440),
     ]
-    if engine_configured or variant.engine:
-        settings = engine_settings(variant, Registry(world).address, container, bridge_mtu())
-        files += [
-            Entry("etc/docker", None, 0o755),
-            Entry("etc/docker/daemon.json", json.dumps(settings, indent=2) + "\n"),
-        ]
-    return files
+
+
+def _engine_files(world: World, variant: Variant, engine_configured: bool, container: str) -> list[Entry]:
+    if not engine_configured and not variant.engine:
+        return []
+    settings = engine_settings(variant, Registry(world).address, container, bridge_mtu())
+    return [Entry("etc/docker", None, 0o755), Entry("etc/docker/daemon.json", json.dumps(settings, indent=2) + "\n")]
 
 
 def _home_files(authorized_key: str) -> list[Entry]:

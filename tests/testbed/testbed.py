@@ -3,12 +3,13 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 from .agent import Agent, agent
+from .archive import Entry
 from .computers import TestComputer, create, existing
 from .docker import docker, ensure_network, inspect, remove_everything, remove_replaced_images
 from .git_server import GitServer
@@ -92,6 +93,8 @@ class Testbed:
         home_size: str | None = None,
         engine_size: str | None = None,
         hardware: Hardware | None = None,
+        disk: Sequence[Entry] | None = None,
+        reserved: bool = False,
     ) -> TestComputer:
         """A fresh computer, ready to log into; see `computers.create` for the options. The caller destroys it."""
         image = VARIANTS[variant].image
@@ -105,6 +108,8 @@ class Testbed:
             home_size=home_size,
             engine_size=engine_size,
             hardware=hardware,
+            disk=disk,
+            reserved=reserved,
         )
 
     @contextmanager

@@ -32,6 +32,8 @@ VARIANTS = {
         Variant("bare-forky", "computer:forky", settings={"exec-opts": ["native.cgroupdriver=cgroupfs"]}),
         # The emulator knows nothing of the kernel's packet filter.
         Variant("bare-arm64", "computer:bookworm-arm64", settings={"iptables": False}),
+        Variant("cloud", "cloud"),
+        Variant("cloud-ready", "cloud-ready", engine=True, settings={"features": {"containerd-snapshotter": True}}),
         Variant("gpu", "gpu:trixie", hardware=Hardware()),
         Variant("gpu-bookworm", "gpu:bookworm", hardware=Hardware()),
         Variant("gpu-ubuntu", "gpu:ubuntu", hardware=Hardware(cloud="azure")),

@@ -1,15 +1,18 @@
 # Once a minute: does somebody work here? After the minutes of /etc/ez/watchdog.conf without that, say so, and five
-# minutes later rest. Time is the machine's since its boot, so that a clock that jumps does no harm.
+# minutes later rest. Time is the machine's since its boot, so that a clock that jumps does no harm. The file may also
+# say until when (Unix seconds) the machine is wanted at all: then it rests whatever runs here.
 # /run/ez/idle tells everybody how it stands, /var/lib/ez/rested when and why it rested last.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 conf=${1:-/etc/ez/watchdog.conf}
 now=/run/ez/watchdog
 told=/run/ez/idle
 lease=/var/lib/ez/lease
+failure=/run/ez/idle-failure
 grace=300
 youngest=900
 umask 022
-read -r minutes action _ <"$conf" || exit 0
+read -r minutes action _ until <"$conf" || exit 0
+case "$until" in *[!0-9]*) until= ;; esac
 mkdir -p "$now" /var/lib/ez
 read -r uptime _ </proc/uptime
 uptime=${uptime%.*}
@@ -35,7 +38,9 @@ typed_at_login() {
     sessions >"$now/sessions.new"
     moved=0
     if [ -e "$now/sessions" ]; then
-        moved=$(awk 'FNR == NR { before[$1] = $2; next } { sum += $2 - before[$1] } END { print sum + 0 }' \
+        # Linux adds what an ended process has moved to its parent, and the end itself moves some: that is no work.
+        moved=$(awk 'FNR == NR { before[$1] = $2; next } { sum += $2 - before[$1]; delete before[$1] }
+            END { for (ended in before) sum -= before[ended] + 32768; printf "%d\n", sum }' \
             "$now/sessions" "$now/sessions.new")
     fi
     mv "$now/sessions.new" "$now/sessions"
@@ -78,12 +83,28 @@ computes_on_card() {
 }
 
 is_leased() {
-    read -r until 2>/dev/null <"$lease" || return 1
-    case "$until" in '' | *[!0-9]*) return 1 ;; esac
-    [ "$(date +%s)" -lt "$until" ]
+    read -r kept 2>/dev/null <"$lease" || return 1
+    case "$kept" in '' | *[!0-9]*) return 1 ;; esac
+    [ "$(date +%s)" -lt "$kept" ]
 }
 
 is_prepared() { [ -e /run/ez/prepare.lock ] && ! flock -s -n /run/ez/prepare.lock true; }
+
+# Seconds until the machine's time is over, empty where it has no end; a lease puts the end off. Who has started it
+# after its end wants it again, but not for ever; who has just started it has a quarter of an hour.
+ends_in=
+if [ "${until:-0}" -gt 0 ]; then
+    clock=$(date +%s)
+    # Of the first process, since in a container the time since the boot is that of the machine around.
+    ticks=$(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)
+    if [ $((clock - uptime + ticks / $(getconf CLK_TCK))) -ge "$until" ]; then
+        [ "$minutes" -gt 0 ] || minutes=30
+    else
+        ! is_leased || [ "$kept" -le "$until" ] || until=$kept
+        ends_in=$((until - clock))
+        [ "$ends_in" -ge $((youngest - uptime)) ] || ends_in=$((youngest - uptime))
+    fi
+fi
 
 # All of them each time, since most compare with what was a minute ago.
 reasons=
@@ -98,38 +119,86 @@ is_prepared && reasons="$reasons preparation"
 read -r active <"$now/active"
 idle=$((uptime - active))
 
+# While there was work in the last hour, Azure's own clock is looked at each hour, and yields. What fails is told.
+looked=-3600
+read -r looked 2>/dev/null <"$now/looked"
+if [ "$action" = deallocate ] && [ "$idle" -lt 3600 ] && [ $((uptime - looked)) -ge 3540 ]; then
+    echo "$uptime" >"$now/looked"
+    sh /usr/local/lib/ez/deallocate '' '' lift >"$now/lift" 2>/dev/null
+    [ ! -s "$now/lift" ] || { echo "ez: $(cat "$now/lift")" | wall 2>/dev/null; }
+fi
+
 tell() {
     printf 'idle_seconds=%s\nreasons=%s\nstops_in=%s\nminutes=%s\naction=%s\n' \
-        "$idle" "${reasons# }" "$1" "$minutes" "$action" >"$told.new" && mv "$told.new" "$told"
+        "$idle" "${reasons# }" "$1" "$minutes" "$action" >"$told.new"
+    [ ! -e "$failure" ] || sed 's/^/failed=/' "$failure" >>"$told.new"
+    mv "$told.new" "$told"
 }
 
 environments() { timeout 60 docker ps --quiet --filter label=ez.env 2>/dev/null; }
 
-if [ "$idle" -lt $((minutes * 60)) ] || [ "$uptime" -lt "$youngest" ] ||
-    { [ "$action" = suspend ] && [ -z "$(environments)" ]; }; then
+idles() {
+    [ "$minutes" -gt 0 ] && [ "$idle" -ge $((minutes * 60)) ] && [ "$uptime" -ge "$youngest" ] &&
+        { [ "$action" != suspend ] || [ -n "$(environments)" ]; }
+}
+
+is_over() { [ -n "$ends_in" ] && [ "$ends_in" -le "$grace" ]; }
+
+why=
+! idles || why="nobody has worked here for $minutes minutes"
+! is_over || why='the time of this machine is over, whatever runs here'
+if [ -z "$why" ]; then
     if [ -e "$now/announced" ]; then
-        rm -f "$now/announced"
-        echo 'ez: somebody works here again, so nothing stops' | wall 2>/dev/null
+        rm -f "$now/announced" "$now/ordered" "$failure"
+        echo 'ez: somebody works here again or keeps it, so nothing stops' | wall 2>/dev/null
     fi
     tell ''
     exit 0
 fi
 if [ ! -e "$now/announced" ]; then
     echo "$uptime" >"$now/announced"
-    what='the environments stop'
-    [ "$action" = suspend ] || what='this machine turns itself off'
-    echo "ez: nobody has worked here for $minutes minutes; in 5 minutes $what" | wall 2>/dev/null
+    what='this machine turns itself off'
+    [ "$action" != suspend ] || what='the environments stop'
+    echo "ez: $why; in 5 minutes $what" | wall 2>/dev/null
 fi
 read -r announced <"$now/announced"
-if [ $((uptime - announced)) -lt "$grace" ]; then
-    tell $((grace - uptime + announced))
+left=$((grace - uptime + announced))
+! is_over || left=$ends_in
+if [ "$left" -gt 0 ]; then
+    tell "$left"
     exit 0
 fi
 
+rests() {
+    after="after $((idle / 60)) idle minutes"
+    ! is_over || after='at the end of its time'
+    printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$action" "$after" >/var/lib/ez/rested
+}
+
+# Ordered each minute until the cloud takes it, and again if the machine still runs ten minutes after that. A failure is
+# told; a machine that only turned itself off might be paid for as before.
+deallocate() {
+    read -r ordered 2>/dev/null <"$now/ordered" && [ $((uptime - ordered)) -lt 600 ] && return
+    said=$(sh /usr/local/lib/ez/deallocate)
+    case $? in
+        0) rests && echo "$uptime" >"$now/ordered" && rm -f "$failure" ;;
+        3) rests && systemctl poweroff ;;
+        *)
+            [ "$said" = "$(cat "$failure" 2>/dev/null)" ] || echo "ez: $said" | wall 2>/dev/null
+            printf '%s\n' "$said" | tee "$failure" >&2
+            tell 0
+            ;;
+    esac
+}
+
 tell 0
-rm -f "$now/announced" "$now/active"
-printf '%s %s after %s idle minutes\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$action" $((idle / 60)) >/var/lib/ez/rested
 # Words, not one argument: containers.
 containers=$(environments)
 [ -z "$containers" ] || docker stop --time 30 $containers >/dev/null
+if [ "$action" = deallocate ]; then
+    deallocate
+    exit 0
+fi
+rm -f "$now/announced" "$now/active"
+rests
 [ "$action" = suspend ] || systemctl poweroff

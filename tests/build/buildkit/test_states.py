@@ -61,7 +61,12 @@ def branches() -> State:
     paths = ("/opt/a", "/shared/a", "/usr/local/bin/a", "/opt/dangling", "/nowhere/at/all", "/opt/[x]*")
     made = (MkDirAction("/srv/b", mode=0o700, uid=7, gid=8), MkFileAction("/srv/b/f", b"b", mode=0o600))
     added = Files(Scratch(), (MkFileAction("/extra", b"x"), MkDirAction("/srv"), MkFileAction("/srv/extra", b"y")))
-    again = sh(Files(start, made), "rm /opt/gone; useradd -u 99 someone; echo $B > /shared/b", env=(("B", "b"),))
+    # The day is fixed: an engine may have the step from yesterday, and `useradd` writes the day into /etc/shadow.
+    again = sh(
+        Files(start, made),
+        "rm /opt/gone; useradd -u 99 someone; chage -d 0 someone; echo $B > /shared/b",
+        env=(("B", "b"),),
+    )
     inner = sh(start, "mkdir /opt/inner; echo 1 > /opt/inner/1")
     left = sh(inner, "echo left > /opt/inner/left; chown 3:4 /opt/inner/1")
     right = sh(inner, "mkdir /opt/right; echo right > /opt/right/f")

@@ -1,0 +1,1 @@
+"""Which size of machine a computer gets, and what it costs."""
