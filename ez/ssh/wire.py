@@ -6,6 +6,7 @@ import errno
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING
@@ -100,27 +101,30 @@ def dial_through(argv: Sequence[str], environment: Mapping[str, str]) -> Wire:
 
 
 class Proxy:
-    """The process at the near end of a proxied connection."""
+    """The process at the near end of a proxied connection; the transport's thread may close it at any time."""
 
     def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         self._process = process
         self._errors = errors
         self._said = ""
+        self._lock = threading.RLock()
 
     def complaint(self) -> str:
         """The last lines it printed on stderr, as one."""
-        if not self._errors.closed:
-            self._errors.seek(0)
-            lines = self._errors.read(64 * 1024).decode("utf-8", "replace").splitlines()
-            self._said = "; ".join([line.strip() for line in lines if line.strip()][-3:])
-        return self._said
+        with self._lock:
+            if not self._errors.closed:
+                self._errors.seek(0)
+                lines = self._errors.read(64 * 1024).decode("utf-8", "replace").splitlines()
+                self._said = "; ".join([line.strip() for line in lines if line.strip()][-3:])
+            return self._said
 
     def close(self) -> None:
-        self.complaint()
-        self._process.terminate()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
+        with self._lock:
+            self.complaint()
+            self._process.terminate()
+            try:
+                self._process.wait(2)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._errors.close()

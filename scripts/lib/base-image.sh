@@ -115,6 +115,8 @@ finish_emulated() {
     local -a unpack=(dpkg --root="$root" --force-architecture,depends,unsafe-io
         --path-exclude='/usr/share/ca-certificates/mozilla/*' --unpack)
     export DEBIAN_FRONTEND=noninteractive
+    # In a container debootstrap makes /proc a link, which inside leads to itself: systemd's packages fail there.
+    if [ -L "$root/proc" ]; then rm "$root/proc" && mkdir "$root/proc"; fi
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d" &&
         "${unpack[@]}" "$packages"/base-passwd_*.deb && chroot "$root" dpkg --force-depends --configure base-passwd &&
         "${unpack[@]}" "$packages"/*.deb && chroot "$root" dpkg --force-unsafe-io --configure -a &&

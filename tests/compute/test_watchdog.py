@@ -20,7 +20,8 @@ WATCH = "sh /usr/local/lib/ez/watchdog"
 PROCESSOR = "echo cpu {} 0 0 {} 0 0 >/root/stat"
 """What /proc/stat says; the real one is that of the machine around."""
 
-JUST_STARTED = "echo 600 600 >/root/uptime; mount --bind /root/uptime /proc/uptime"
+UPTIME = "echo {0} {0} >/root/uptime"
+"""What /proc/uptime says, likewise; the machine around may have started a minute ago."""
 LONG_AGO = "echo 1 >/run/ez/watchdog"
 
 
@@ -40,6 +41,7 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
         # From here on it looks when the test says so, and every minute of the machine is one that was idle.
         computer.exec("systemctl stop ez-watchdog.timer")
         computer.exec(PROCESSOR.format(0, 0) + "; mount --bind /root/stat /proc/stat")
+        computer.exec(UPTIME.format(90_000) + "; mount --bind /root/uptime /proc/uptime; rm -f /run/ez/watchdog/active")
         computer.exec("docker run -d --init --name work --label ez.env=work debian:12 sleep infinity", timeout=120)
         computer.exec("docker run -d --init --name other debian:12 sleep infinity")
         look(computer)
@@ -58,10 +60,10 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     computer.exec("sleep 1; exec 9>>/run/ez/prepare.lock; flock 9; " + WATCH.replace("sh ", "sh 9>&- "))
     assert "preparation" in computer.exec("cat /run/ez/idle").stdout
 
-    computer.exec(f"{LONG_AGO}/active; {JUST_STARTED}")
+    computer.exec(f"{LONG_AGO}/active; " + UPTIME.format(600))
     told = look(computer)
     assert (told["idle_seconds"], told["reasons"], told["stops_in"]) == ("599", "", "")
-    computer.exec("umount /proc/uptime")
+    computer.exec(UPTIME.format(90_000))
     told = look(computer)
     assert (told["reasons"], told["stops_in"]) == ("", "300")
     assert running(computer) == {"work", "other"}

@@ -13,6 +13,7 @@ import pytest
 
 from ez.errors import HostUnreachableError, LinkLostError, Result
 from ez.ssh.host import Host
+from ez.ssh.wire import dial_through
 from tests.ssh.conftest import Sshd
 from tests.testbed import Relay
 from tests.testbed.shell import wait_until
@@ -87,3 +88,13 @@ def test_a_link_lost_in_the_login_is_an_unreachable_computer(server: Sshd, conne
     relay.cut_after(2000)
     with pytest.raises(HostUnreachableError):
         connect(server.endpoint, relay=relay)
+
+
+def test_a_proxy_is_closed_by_everybody_at_once() -> None:
+    """By who is done with it, and by the transport's thread that sees its end."""
+    for _ in range(20):
+        wire = dial_through(["sh", "-c", "echo gone >&2"], {"PATH": os.environ["PATH"]})
+        wait_until(lambda wire=wire: wire.complaint() == "gone", "it has complained")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda _, wire=wire: wire.close(), range(4)))
+        assert wire.complaint() == "gone"

@@ -89,6 +89,8 @@ class GitHttpServer(ThreadingHTTPServer):
 
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        # A connection that is told of and then gone must not keep the server from its end.
+        self.socket.settimeout(1)
         self.root = root
         self.cut_after: int | None = None
 
