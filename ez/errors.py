@@ -15,13 +15,16 @@ EzError                      expected failure, exit code 1
 │   ├── SignInError          nobody is signed in to it, exit code 4
 │   └── CapacityError        it has no room or no quota there; another zone, region or size may work
 ├── PrepareError             a computer cannot be made ready
+├── CopyError                files cannot be copied into or out of an environment
 ├── SourceError              the repo cannot be found, cloned, updated or carried over
 ├── DefinitionError          a build file is wrong; carries file, line and column
 │   └── MissingInputError    a file that the build file names is not there; carries the paths wanted
 ├── BuildError               the engine could not build
 │   └── StepError            a build step failed; carries its position and last lines
 ├── EngineError              the Docker Engine is missing, stopped or lacks a capability
-└── ContainerError           the environment's container cannot be started or entered
+├── ContainerError           the environment's container cannot be started or entered
+├── KeeperError              the connection that is kept to an environment is not there or cannot do what was asked
+└── SecretError              a secret cannot be kept, found or handed over
 
 Anything else that escapes is a bug in ez and exits with 70.
 """
@@ -152,6 +155,10 @@ class PrepareError(EzError):
     pass
 
 
+class CopyError(EzError):
+    pass
+
+
 class SourceError(EzError):
     pass
 
@@ -231,4 +238,12 @@ class EngineError(EzError):
 
 
 class ContainerError(EzError):
+    pass
+
+
+class KeeperError(EzError):
+    pass
+
+
+class SecretError(EzError):
     pass

@@ -45,6 +45,15 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a step has come: `current` bytes and `files` that travelled so far."""
+
+    step: str
+    current: int
+    files: int
+
+
+@dataclass(frozen=True)
 class Notice:
     """One sentence the person should read now; `level` is `info` or `warning`."""
 
@@ -113,6 +122,7 @@ Event = (
     | StepFinished
     | StepFailed
     | Output
+    | Progress
     | Notice
     | Vertex
     | VertexLog

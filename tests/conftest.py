@@ -132,6 +132,10 @@ ON_COMPUTERS = (
     "testbed/",
     "env/source/",
     "integration/test_cards.py",
+    "integration/test_link.py",
+    "integration/test_quickstart.py",
+    "integration/test_shares.py",
+    "integration/test_shells.py",
 )
 
 
@@ -144,6 +148,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("testbed") or item.get_closest_marker("engine"):
             on_computers = item.path.relative_to(Path(__file__).parent).as_posix().startswith(ON_COMPUTERS)
             item.add_marker(pytest.mark.xdist_group("computers" if on_computers else "engine"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Queues that are none would have tests take each other's machines away."""
+    if getattr(session.config.option, "loadgroup", False):
+        alone = [item for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        if alone:
+            raise pytest.UsageError(f"pytest-xdist has put {len(alone)} tests into no group: `{alone[0].nodeid}`")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

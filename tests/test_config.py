@@ -215,6 +215,16 @@ def test_what_a_repos_workspace_may_not_say(text: str, told: str, tmp_path: Path
         resolve(environment=variables, project=tmp_path)
 
 
+def test_secrets_of_a_repo_are_told_from_those_of_the_person(tmp_path: Path, variables: dict[str, str]) -> None:
+    user_file(tmp_path, '[secrets]\nMINE = "file"\nBOTH = "file"\nNOT_HERE = "env"\n')
+    (tmp_path / "ez.toml").write_text('[secrets]\nTHEIRS = "env"\nBOTH = "env:OTHER"\nNOT_HERE = ""\n')
+    found = resolve(environment=variables, project=tmp_path).secrets
+    assert found == {"BOTH": ("env:OTHER", True), "MINE": ("file", False), "THEIRS": ("env", True)}
+    (tmp_path / "ez.toml").write_text("[secrets]\nA = 1\n")
+    with pytest.raises(ConfigError, match="string"):
+        resolve(environment=variables, project=tmp_path)
+
+
 def test_shares_are_the_workspaces_and_count_once_they_are_accepted(tmp_path: Path, variables: dict[str, str]) -> None:
     user_file(tmp_path, '[shares]\nmine = "/srv/mine:/mine"\n')
     shares = '[shares]\ndata = "nfs://files.example.org/data:/data:ro"\nhome = "local:~:/home/of/me"\n'

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ez.cli.endpoint import config_file, open_endpoint, ssh_config
+from ez.cli.gates import close_gates
+from ez.cli.keeping import again
 from ez.cli.session import Session
 from ez.errors import EzError, UsageError
 from ez.models import Computer, SshEndpoint
@@ -80,6 +82,7 @@ def environment(run: Session, name: str | None, computer: str | None) -> Environ
 def exec_ssh(run: Session, record: EnvironmentRecord, words: Sequence[str]) -> int:
     """Run OpenSSH to the environment with this terminal; its exit code."""
     let_in(run, record.computer)
+    again(run, record.name, record.computer)
     return _ssh(run, f"{record.name}.{record.computer}.ez", words)
 
 
@@ -118,6 +121,10 @@ def let_in(run: Session, name: str) -> None:
 
 def withdraw(run: Session, record: EnvironmentRecord) -> None:
     """Forget an environment on this computer: its alias, its pinned key and its place in the index."""
+    from ez.env.shares.home import stop
+
+    stop(run.settings, record.name, record.computer)
+    close_gates(run, record.name, record.computer)
     ssh_config(run).withdraw_environment(record.name, record.computer)
     run.state.delete_environment(record.name, record.computer)
 

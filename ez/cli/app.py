@@ -20,7 +20,9 @@ NOUNS = {
     "env": "ez.cli.env",
     "build": "ez.cli.build",
     "compute": "ez.cli.compute",
+    "share": "ez.cli.share",
     "workspace": "ez.cli.workspace",
+    "secret": "ez.cli.secret",
     "config": "ez.cli.config",
 }
 """The first word of a command line -> the module whose `app` has its commands."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ez.cli.cloud import ForceOption, agreed, cloud_context, machine_of, named
+from ez.cli.cloud import agreed, cloud_context, machine_of, named
 from ez.cli.endpoint import ssh_config
 from ez.cli.options import ComputerArgument, JsonOption, OldComputerOption, QuietOption, VerboseOption, YesOption
 from ez.cli.output import clean, print_json, say
+from ez.cli.saving import SkipOption, save_before
 from ez.cli.session import Session, confirm, require_answer, session
 from ez.errors import UsageError
 from ez.models import Computer
@@ -23,7 +24,7 @@ def delete(
     name: ComputerArgument = None,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
-    force: ForceOption = False,
+    force: SkipOption = False,
     forget: Annotated[
         bool, typer.Option("--forget", help="Only forget it here; its cloud is not asked, and may go on to bill it.")
     ] = False,
@@ -70,11 +71,12 @@ def _delete_machine(run: Session, cloud: CloudContext, name: str, *, force: bool
         agreed(name, "delete", force, cloud)
     elif record is not None:
         confirm(f"delete {what}?", yes=run.yes)
+    saved = () if force else save_before(run, name, "delete")
     gone = delete_machine(name, cloud, force=bool(owner))
     _withdraw(run, name, environments)
     cost = total_cost(gone, cloud) if gone is not None else None
     if run.json_output:
-        print_json({"deleted": name if gone else None, "environments": environments, "cost": cost})
+        print_json({"deleted": name if gone else None, "environments": environments, "cost": cost, "saved": saved})
     elif gone is None:
         say(f"nothing of `{name}` was there")
     else:

@@ -14,6 +14,7 @@ from ez.cli.compute_sizes import CpusOption, GpuOption, MaxPriceOption, MemoryOp
 from ez.cli.endpoint import ssh_config
 from ez.cli.options import ComputerArgument, JsonOption, OldComputerOption, QuietOption, VerboseOption, YesOption
 from ez.cli.output import clean, print_json, say
+from ez.cli.saving import SkipOption, save_before
 from ez.cli.session import Session, confirm, require_answer, session
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def start(
 
 def stop(
     name: ComputerArgument = None,
-    force: ForceOption = False,
+    force: SkipOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -152,6 +153,8 @@ def _change(
 
     with session(f"compute-{verb}", json_output=json_output, quiet=quiet, verbose=verbose) as run:
         cloud = cloud_context(run)
+        if verb == "stop" and not force:
+            save_before(run, name, verb)
         record = act(name, cloud, force=agreed(name, verb, force, cloud))
         ssh_config(run).close_master(f"ez-{name}")
         known = run.state.computer(name)

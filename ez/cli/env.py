@@ -22,6 +22,18 @@ from ez.cli.compute_sizes import (
     SizeOption,
     SpotOption,
 )
+from ez.cli.env_agent import agent
+from ez.cli.env_allow import allow
+from ez.cli.env_cp import cp
+from ez.cli.env_forward import forward
+from ez.cli.env_home import home
+from ez.cli.env_link import app as link
+from ez.cli.env_open import IdeOption, gate, open_environment
+from ez.cli.env_ports import ports
+from ez.cli.env_ssh import ssh
+from ez.cli.env_sync import sync
+from ez.cli.env_up import up
+from ez.cli.keeping import again, end
 from ez.cli.options import (
     ArgumentsOption,
     ComputerOption,
@@ -38,10 +50,17 @@ from ez.cli.options import (
 )
 from ez.cli.output import clean, print_json, print_table, say
 from ez.cli.session import Session, confirm, session
+from ez.cli.share_print import share_line
+from ez.env.shares.model import ShareState
 from ez.errors import EzError, UsageError
 from ez.state import EnvironmentRecord
 
 app = typer.Typer(help="Environments: a repo running on a computer.", no_args_is_help=True, rich_markup_mode=None)
+app.command()(cp)
+app.command()(forward)
+app.command()(ports)
+app.command("open")(open_environment)
+app.command("gate", hidden=True)(gate)
 
 
 @app.command()
@@ -63,9 +82,22 @@ def go(
     variables: Annotated[
         list[str] | None, typer.Option("--env", metavar="K=V", help="A variable of the environment; repeatable.")
     ] = None,
-    ide: Annotated[
-        str | None, typer.Option("--ide", metavar="NAME", help="none, code, code-insiders, cursor, codium.")
+    secrets: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="NAME[=FORM]", help="A secret it gets, as file, env or env:VARIABLE."),
     ] = None,
+    mounts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mount",
+            metavar="SOURCE:PATH[:ro]",
+            help="A share inside: local:./data:/data, s3://bucket:/data; none:/data takes it away; repeatable.",
+        ),
+    ] = None,
+    port: Annotated[
+        list[str] | None, typer.Option("--port", metavar="PORT[:HERE]", help="A port to reach here; repeatable.")
+    ] = None,
+    ide: IdeOption = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open an editor.")] = False,
     no_agent: Annotated[bool, typer.Option("--no-agent", help="Do not forward your SSH agent.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build every step anew; replace the container.")] = False,
@@ -104,6 +136,9 @@ def go(
         arguments=arguments_of(arguments),
         ref=ref,
         variables=tuple(variables or ()),
+        secrets=tuple(secrets or ()),
+        ports=tuple(port or ()),
+        mounts=tuple(mounts or ()),
         ide="none" if no_open else ide,
         agent=False if no_agent else None,
         rebuild=rebuild,
@@ -113,6 +148,10 @@ def go(
         ),
     )
     run_go(flags, yes=yes, json_output=json_output, quiet=quiet, verbose=verbose)
+
+
+for command in (up, home, sync):
+    app.command()(command)
 
 
 @app.command()
@@ -163,19 +202,22 @@ def info(
 ) -> None:
     """Show an environment as it is now on its computer."""
     from ez.env import manage
+    from ez.env.shares.chosen import of_container
+    from ez.env.shares.status import states
 
     with session("env-info", json_output=json_output) as run:
         record = environment(run, name or old_name, compute or old_computer)
         with connect(run, record.computer) as host:
             probe = manage.inspect(host, record.name)
             services = manage.services(host, record.name)
+            shares = states(host, record.name, of_container(probe.container))
         status = probe.container.status if probe.container else "missing"
-        shown = EnvironmentInfo(record, status, probe.sessions, services)
+        shown = EnvironmentInfo(record, status, probe.sessions, services, shares)
         run.stop_progress()
         if json_output:
             print_json(shown)
             return
-        ports = [
+        published = [
             f"{port.address}:{port.host} -> {port.container}" + (f" ({port.service})" if port.service else "")
             for port in (probe.container or record).ports
         ]
@@ -187,8 +229,9 @@ def info(
             ("work tree", f"{record.host_path} on {record.computer}, {record.workdir} inside"),
             ("ssh", f"ssh {record.alias}"),
             ("image", record.image),
-            ("ports", ", ".join(ports) or "none"),
+            ("ports", ", ".join(published) or "none"),
             ("services", ", ".join(services) or "none"),
+            *(("share", share_line(share)) for share in shares),
         )
         for label, value in rows:
             typer.echo(f"{label + ':':<11}{clean(value)}")
@@ -202,6 +245,7 @@ class EnvironmentInfo:
     status: str
     sessions: int
     services: tuple[str, ...]
+    shares: tuple[ShareState, ...] = ()
 
 
 @app.command()
@@ -220,6 +264,7 @@ def start(
         with connect_alone(run, record) as host:
             manage.start(host, record.name)
         _finish(run, record, "running", f"`{record.name}` runs; enter it: ssh {record.alias}")
+        again(run, record.name, record.computer)
 
 
 @app.command()
@@ -237,6 +282,7 @@ def stop(
         record = environment(run, name or old_name, compute or old_computer)
         with connect_alone(run, record) as host:
             manage.stop(host, record.name)
+        end(run, record.name, record.computer)
         _finish(run, record, "exited", f"`{record.name}` is stopped; start it again: ez env start {record.name}")
 
 
@@ -286,6 +332,7 @@ def delete(
         if not forget:
             with connect_alone(run, record) as host:
                 removed = manage.delete(host, record.name, tree=tree, force=force)
+        end(run, record.name, record.computer, forget=True)
         withdraw(run, record)
         if json_output:
             print_json(manage.Deleted(record.name, record.computer, (*removed, "alias")))
@@ -295,19 +342,7 @@ def delete(
                 say(f"the work tree stays: {record.host_path} on {record.computer}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def ssh(
-    context: typer.Context,
-    name: EnvironmentArgument = None,
-    compute: ComputerOption = None,
-    old_name: OldEnvironmentOption = None,
-    old_computer: OldComputerOption = None,
-) -> None:
-    """Open a shell in an environment, or run a command: ez env ssh NAME -- CMD. Its exit code is passed through."""
-    with session("env-ssh", quiet=True, log=False) as run:
-        record = environment(run, name or old_name, compute or old_computer)
-        code = exec_ssh(run, record, context.args)
-    raise typer.Exit(code)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(ssh)
 
 
 @app.command(name="exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -374,3 +409,8 @@ def share(job: Annotated[Path, typer.Argument()]) -> None:
 def _print_line(line: str) -> None:
     """A terminal is kept from what would repaint it; a file gets the line as it is."""
     typer.echo(clean(line) if sys.stdout.isatty() else line)
+
+
+app.command()(agent)
+app.command()(allow)
+app.add_typer(link, name="link")

@@ -10,15 +10,21 @@ from pathlib import Path
 import typer
 
 from ez.cli.compute_create import MachineFlags
+from ez.cli.env_open import Entered, Opened, open_place
+from ez.cli.env_ports import addresses, note_ports, show_addresses
 from ez.cli.go_machine import check_asked, have_computer, open_started, show_machine_plan, would_make
+from ez.cli.keeping import allow_first, begin
 from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import clean, print_json, say
+from ez.cli.secret_give import hand_over, plan_secrets
 from ez.cli.session import session
 from ez.config import Settings
-from ez.env.editors import choose, launch
+from ez.env.editors.choose import check_choice
 from ez.env.go import GoResult, go
+from ez.env.ports.wanted import parse_port
 from ez.env.reference import parse_reference
 from ez.env.request import GoRequest
+from ez.env.shares.chosen import asked
 from ez.errors import UsageError
 from ez.models import Access
 
@@ -34,11 +40,14 @@ class GoFlags:
     arguments: tuple[tuple[str, str], ...]
     ref: str | None
     variables: tuple[str, ...]
+    secrets: tuple[str, ...]
+    mounts: tuple[str, ...]
     ide: str | None
     agent: bool | None
     rebuild: bool
     dry_run: bool
     machine: MachineFlags
+    ports: tuple[str, ...] = ()
 
 
 def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose: bool) -> None:
@@ -52,7 +61,8 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
         project=project_directory(flags.repo, here),
     ) as run:
         settings = run.settings
-        editor = choose(flags.ide or settings.text("defaults.ide"), settings.environment)
+        ports = dict(parse_port(text) for text in flags.ports)
+        ide = check_choice(flags.ide or settings.text("defaults.ide"))
         request = make_request(flags, settings, here)
         run = check_asked(run, request.computer, flags.machine, named=flags.computer is not None)
         context = make_context(run)
@@ -68,18 +78,24 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
             run.stop_progress()
             show_plan(planned, json_output=json_output)
             return
-        result = go(request, context)
-        directory = result.access.workdir
-        arguments = editor.editor.arguments(result.access.alias, directory)
-        access = replace(
-            result.access, editor_command=arguments, link=editor.editor.link(result.access.alias, directory)
-        )
+        repo = request.repo.url or request.repo.path or ""
+        secrets = plan_secrets(run, request.name, request.computer, repo, flags.secrets)
+        result = go(replace(request, secrets=bool(secrets)), context)
+        note_ports(run, result.environment, result.computer, result.access.ports, ports)
+        allow_first(run, result.environment, result.computer, agent=request.agent, repo=repo)
+        begin(run, result.environment, result.computer)
+        hand_over(run, result.environment, result.computer, secrets, flags.secrets)
+        found = addresses(run, result.environment, result.computer, ports)
+        entered = result.access
+        place = Entered(result.environment, result.computer, entered.alias, entered.workdir, entered.user)
+        opened = open_place(run, place, ide)
         run.stop_progress()
-        trouble = launch(arguments, settings.environment) if editor.launch else editor.reason
+        access = replace(entered, editor_command=opened.command, link=opened.link)
         if json_output:
             print_json(replace(result, access=access))
         else:
-            _show(result, access, trouble, wanted=(flags.ide != "none"))
+            _show(result, access, opened, wanted=(flags.ide != "none"))
+            show_addresses(found, ports)
 
 
 def make_request(flags: GoFlags, settings: Settings, here: Path) -> GoRequest:
@@ -94,6 +110,7 @@ def make_request(flags: GoFlags, settings: Settings, here: Path) -> GoRequest:
         entry=flags.entry,
         arguments=flags.arguments,
         variables=tuple(_variable(text) for text in flags.variables),
+        shares=asked(settings, flags.mounts, here),
         agent=settings.flag("defaults.agent") if flags.agent is None else flags.agent,
         rebuild=flags.rebuild,
     )
@@ -106,15 +123,16 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _show(result: GoResult, access: Access, trouble: str, *, wanted: bool) -> None:
+def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool) -> None:
     typer.echo(f"{result.environment} runs on {result.computer}")
     typer.echo(f"  ssh:    ssh {access.alias}")
-    if wanted or trouble:
-        typer.echo(f"  editor: {' '.join(access.editor_command)}")
+    if wanted or opened.reason:
+        if access.editor_command:
+            typer.echo(f"  editor: {' '.join(access.editor_command)}")
         typer.echo(f"  link:   {access.link}")
     for port in access.ports:
         place = "" if result.computer == "local" else f" on {result.computer}"
         name = f" ({clean(port.service)})" if port.service else ""
         typer.echo(f"  port:   {port.container}{name} inside is {port.address}:{port.host}{place}")
-    if trouble and wanted:
-        say(f"the editor was not opened: {trouble}")
+    if opened.reason and wanted:
+        say(f"the editor was not opened: {opened.reason}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from ez.cli.access import open_computer
+from ez.cli.detach import detach
 from ez.cli.endpoint import config_file, ssh_config
 from ez.cli.output import clean, print_json
 from ez.cli.session import Session, confirm
@@ -34,15 +32,8 @@ def make_context(run: Session) -> GoContext:
         config_file=config_file(run.settings),
         connect=lambda computer: open_computer(run, computer),
         confirm=ask,
-        detach=_detach,
+        detach=detach,
     )
-
-
-def _detach(arguments: Sequence[str]) -> None:
-    """Start ez as a process of its own; what it says goes to its run log alone."""
-    command = [sys.executable, "-P", "-m", "ez", *arguments]
-    nowhere = subprocess.DEVNULL
-    subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True, cwd="/")
 
 
 def show_plan(planned: Plan, *, json_output: bool) -> None:

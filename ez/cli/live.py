@@ -16,6 +16,7 @@ from ez.events import (
     Event,
     Notice,
     Output,
+    Progress,
     StepFailed,
     StepFinished,
     StepStarted,
@@ -34,6 +35,7 @@ class _Step:
     title: str
     started: float
     ended: StepFinished | StepFailed | None = None
+    progress: str = ""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=SHOWN_LINES))
 
 
@@ -66,8 +68,8 @@ class LiveSink:
                 self._steps[event.step] = _Step(clean(event.title), time.monotonic())
             case StepFinished() | StepFailed():
                 return self._end(event)
-            case Output():
-                self._tail(event.step, event.line)
+            case Output() | Progress():
+                self._show(event)
             case Notice():
                 style = "yellow" if event.level == "warning" else "cyan"
                 return Text(f"{event.level}: {clean(event.text)}", style=style)
@@ -81,6 +83,12 @@ class LiveSink:
             case VertexProgress():
                 self._progress[event.digest] = event
         return None
+
+    def _show(self, event: Output | Progress) -> None:
+        if isinstance(event, Output):
+            self._tail(event.step, event.line)
+        elif event.step in self._steps:
+            self._steps[event.step].progress = f", {event.files} files, {event.current / 1e6:.1f} MB"
 
     def _tail(self, step: str, line: str) -> None:
         if step in self._steps:
@@ -99,7 +107,7 @@ class LiveSink:
             rows: list[Text] = []
             for id, step in self._steps.items():
                 seconds = time.monotonic() - step.started
-                rows.append(Text.assemble(("… ", "cyan"), f"{step.title} ({seconds:.1f} s)"))
+                rows.append(Text.assemble(("… ", "cyan"), f"{step.title} ({seconds:.1f} s{step.progress})"))
                 if id == "build":
                     rows += self._draw_vertices()
                 rows += [Text(f"    {line}", "dim", no_wrap=True, overflow="ellipsis") for line in step.lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 
@@ -83,6 +83,15 @@ def prepare(
             _check_membership(facts)
     undone = ", ".join(step.title for step in plan(facts, need)) or "another ez keeps changing it"
     raise PrepareError(f"not ready after all was done: `{host.name}`: {undone}", f"ez doctor {host.name}")
+
+
+def apply(host: Host, facts: Facts, wanted: Step, sink: Sink) -> None:
+    """Do one step that no plan has, under the same lock and with the same care. Raises PrepareError where the computer
+    cannot take packages, LinkLostError when the connection drops."""
+    manager, system = facts.packages.manager, facts.os
+    if manager != "apt-get" or not system.is_debian_like:
+        raise PrepareError(f"ez cannot {wanted.title} on {system.name or system.id}", "do so there by hand")
+    _apply(host, facts, (wanted,), sink)
 
 
 def _tell(texts: tuple[str, ...], undone: tuple[Step, ...], sink: Sink) -> None:
@@ -181,15 +190,16 @@ def _job(steps: tuple[Step, ...], user: str, *, is_local: bool) -> bytes:
         for name in COMPANIONS.get(step.script, ()):
             entries[f"settings/{name}"] = folder.joinpath(name).read_text("utf-8")
     entries["steps"] = "".join(f"{line}\n" for line in lines)
-    return _archive(entries)
+    return archive(entries)
 
 
-def _archive(entries: dict[str, str]) -> bytes:
+def archive(entries: Mapping[str, str]) -> bytes:
+    """A tar archive of texts by their names, for their owner alone."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as made:
         for name, text in entries.items():
             data = text.encode()
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o600
-            archive.addfile(entry, io.BytesIO(data))
+            made.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()

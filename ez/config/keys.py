@@ -37,8 +37,19 @@ TOOLS = {
 
 KEYS: dict[str, Key] = {
     "defaults.computer": Key(str, "computer used without -c", ("EZ_COMPUTE",), "local"),
-    "defaults.ide": Key(str, "editor to open: auto, none, code, code-insiders, cursor, codium", ("EZ_IDE",), "auto"),
+    "defaults.ide": Key(
+        str, "editor to open: auto, none, code, cursor, jupyter, web or another of --ide", ("EZ_IDE",), "auto"
+    ),
     "defaults.agent": Key(bool, "forward your SSH agent into environments", ("EZ_AGENT",), True),
+    "link.keep": Key(
+        bool, "keep a connection to each environment, for your agent, credentials, ports and shares", ("EZ_LINK",), True
+    ),
+    "link.ports": Key(bool, "have ports that programs open in an environment at home, by that connection", (), True),
+    "link.secrets": Key(str, "where `ez secret` keeps secrets: auto, keyring, age", ("EZ_SECRETS_IN",), "auto"),
+    "editor.extensions": Key(
+        str, "extensions for editors in every environment: publisher.name, spaces between", ("EZ_EXTENSIONS",)
+    ),
+    "editor.server": Key(bool, "put your editor's server in place before it asks", ("EZ_EDITOR_SERVER",), True),
     "cache.registry": Key(
         str,
         "REGISTRY/NAME where your team keeps build caches and finished images; whoever writes there is trusted",
@@ -97,6 +108,7 @@ KEYS: dict[str, Key] = {
         "PEM file of all authorities to trust; `none` for the image's own",
         ("EZ_CA_BUNDLE", "SSL_CERT_FILE"),
     ),
+    "network.npm_registry": Key(str, "package registry for npm", ("EZ_NPM_REGISTRY",)),
     "network.address": Key(str, "where you come from, as machines of clouds see it: 203.0.113.7/32", ("EZ_ADDRESS",)),
     "network.address_service": Key(
         str, "web address that answers with it", ("EZ_ADDRESS_SERVICE",), "https://checkip.amazonaws.com"
@@ -110,17 +122,23 @@ KEYS: dict[str, Key] = {
     "mirrors.nvidia_toolkit": Key(
         str, "mirror of nvidia.github.io/libnvidia-container, for cards in containers", ("EZ_MIRROR_NVIDIA_TOOLKIT",)
     ),
+    "mirrors.vscode": Key(str, "mirror of update.code.visualstudio.com, for editors' servers", ("EZ_MIRROR_VSCODE",)),
+    "mirrors.cursor": Key(str, "mirror of cursor.blob.core.windows.net, for Cursor's server", ("EZ_MIRROR_CURSOR",)),
     **{
         f"mirrors.{name}": Key(str, f"mirror of {place}", (f"EZ_MIRROR_{name.upper()}",))
         for name, place in TOOLS.items()
     },
 }
-_PERSONAL_TABLES = ("aws", "azure", "build", "cache", "idle", "mirrors", "network", "ssh")
+_PERSONAL_TABLES = ("aws", "azure", "build", "cache", "editor", "idle", "link", "mirrors", "network", "ssh")
 _PERSONAL_KEYS = {"defaults.agent", "workspace.owner", "workspace.jump"}
+SECRETS = "secrets."
+SECRETS_HELP = "a secret that environments get, as file, env or env:VARIABLE; of a repo's `ez.toml` what you allowed"
 PERSONAL = frozenset(key for key in KEYS if key.split(".")[0] in _PERSONAL_TABLES) | _PERSONAL_KEYS
 PROJECT_FILE = "ez.toml"
 
 
 def key_of(name: str) -> Key | None:
     """What a setting of that name is, None where there is none. Shares have names that people give them."""
+    if name.startswith(SECRETS):
+        return Key(str, SECRETS_HELP)
     return KEYS.get(name) or (Key(str, HELP) if name.startswith(TABLE) else None)

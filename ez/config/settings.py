@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ez.config.directories import Directories, find_directories
 from ez.config.files import Values, check_value, read_file
-from ez.config.keys import KEYS, PERSONAL, PROJECT_FILE, TOOLS, Key
+from ez.config.keys import KEYS, PERSONAL, PROJECT_FILE, SECRETS, TOOLS, Key
 from ez.config.shares import TABLE
 from ez.config.workspaces import (
     NAME,
@@ -112,6 +112,16 @@ class Settings:
         """The shares of the workspace by their names, as `SOURCE:TARGET`, without those that are left out."""
         told = sorted((key.removeprefix(TABLE), str(self.values[key])) for key in self.values if key.startswith(TABLE))
         return tuple((name, text) for name, text in told if text)
+
+    @property
+    def secrets(self) -> dict[str, tuple[str, bool]]:
+        """The table `[secrets]`: name -> its form, and whether only a repo says so. An empty form leaves it out."""
+        told = {key.removeprefix(SECRETS): key for key in self.values if key.startswith(SECRETS)}
+        return {
+            name: (str(self.values[key]), self.sources[key] == PROJECT_FILE)
+            for name, key in sorted(told.items())
+            if self.values[key]
+        }
 
     def _owner(self) -> str:
         login = self.environment.get("USER") or self.environment.get("LOGNAME")

@@ -9,6 +9,7 @@ from ez.build.definition import Definition
 from ez.build.engines.discover import find_docker
 from ez.config import Settings
 from ez.env.container import ATTACH, container_name
+from ez.env.credentials.signing import signing_lines
 from ez.env.probe import Probe, script
 from ez.env.reference import ssh_address
 from ez.env.request import GoContext, GoRequest, Request
@@ -74,15 +75,19 @@ def prepare_home(request: GoRequest, context: GoContext, host: Host, directories
 
 
 def _git_identity(request: GoRequest) -> str:
-    """Git settings with the person's name and address, so that commits inside are theirs."""
+    """Git settings with the person's name and address, so that commits inside are theirs, and signed as theirs."""
     directory = Path(request.repo.path) if request.repo.path else Path.cwd()
+
+    def setting(key: str) -> str:
+        return text(git(["config", "--get", key], directory=directory, check=False).stdout).strip()
+
     lines = ["[user]"]
     for key in ("name", "email"):
-        value = text(git(["config", "--get", f"user.{key}"], directory=directory, check=False).stdout).strip()
+        value = setting(f"user.{key}")
         if value and "\n" not in value:
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             lines.append(f'\t{key} = "{escaped}"')
-    return "\n".join(lines)
+    return "\n".join([*lines, *signing_lines(setting, directory)])
 
 
 def publish(

@@ -24,6 +24,8 @@ from ez.env.probe import (
     parse_probe,
     script,
 )
+from ez.env.shares import binds, chosen
+from ez.env.shares.model import Share
 from ez.errors import CommandError, ContainerError, UsageError
 from ez.models import CA_VARIABLES, HostMount, Image, Network, Port, Runtime
 from ez.ssh.host import Host
@@ -32,6 +34,8 @@ DEFAULT_SHM_MB = 2048
 ATTACH = "/usr/local/lib/ez/attach"
 INIT = "/usr/local/lib/ez/init"
 HOME_MOUNT = "/etc/ez/env"
+SECRETS = "/run/secrets"
+"""In memory; what is in it comes after the start, see `ez.env.secrets`."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class ContainerSpec:
     """All that a container of ez is made from. `tree` is the work tree and `home` ez's directory for the
     environment, both absolute on the computer; `uid`/`gid` are its login user's, or those the build file asks for;
     `gpus` 0 for none, -1 for all. `network` are variables for what its programs download, `extra` those of `--env`,
-    `private` those that its services get and no image has. `cdi`: the engine knows the cards as CDI devices.
+    `private` those that its services get and no image has. `cdi`: the engine knows the cards as CDI devices. `secrets`:
+    its services wait for some.
     """
 
     environment: str
@@ -60,6 +65,9 @@ class ContainerSpec:
     mounts: tuple[HostMount, ...] = ()
     private: tuple[tuple[str, str], ...] = ()
     cdi: bool = False
+    secrets: bool = False
+    shares: tuple[Share, ...] = ()
+    login_home: str = ""
 
     @property
     def name(self) -> str:
@@ -67,13 +75,16 @@ class ContainerSpec:
 
     @property
     def spec(self) -> str:
-        """A digest over all but `network` and `cdi`: a container that carries it needs no work.
+        """A digest over all but `network`, `cdi`, `secrets`, `login_home`: a container that carries it needs no work.
 
         Another network alone, as on a train, is no reason to end what runs; the next start takes it up. Nor is another
-        way to the same cards.
+        way to the same cards, and a running container gets secrets as well.
         """
         wanted = asdict(self)
-        del wanted["network"], wanted["cdi"]
+        del wanted["network"], wanted["cdi"], wanted["secrets"], wanted["login_home"]
+        if not self.shares:
+            # Containers from before there were shares are as good.
+            del wanted["shares"]
         text = json.dumps(wanted, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -100,6 +111,8 @@ def plan_container(
     extra: Mapping[str, str],
     current: Container | None,
     login_home: str = "",
+    secrets: bool = False,
+    shares: tuple[Share, ...] = (),
 ) -> ContainerSpec:
     """What the container has to be. Variables given at an earlier start stay until they are given anew.
 
@@ -129,6 +142,9 @@ def plan_container(
         mounts=mounts.on_computer(runtime.mounts, login_home, workdir, tree),
         private=runtime.private,
         cdi=cdi,
+        secrets=secrets,
+        shares=shares,
+        login_home=login_home,
     )
 
 
@@ -163,13 +179,34 @@ def start(host: Host, spec: ContainerSpec, image: Image, *, force: bool = False)
     Raises ContainerError when the engine refuses it or it ends before it is ready.
     """
     lines = [f"EZ_UID={spec.uid}", f"EZ_GID={spec.gid}", f"EZ_WORKDIR={spec.workdir}"]
+    lines += ["EZ_SECRETS=yes"] if spec.secrets else []
     lines += [f"{key}={value}" for key, value in (*spec.network, *spec.extra, *spec.private)]
     arguments = [spec.name, spec.spec, "force" if force else "keep", *create_arguments(spec), image.reference]
     try:
         result = host.script(script("start"), arguments, input="\n".join([*lines, ""]).encode(), timeout=180)
     except CommandError as error:
         raise _translate(spec, error) from error
+    _link_shares(host, spec)
     return parse_probe(result.text)
+
+
+def _link_shares(host: Host, spec: ContainerSpec) -> None:
+    """Have the paths of shares in the container; one round trip where there are any."""
+    from ez.env.shares.mounting import program
+
+    words = [*binds.links(spec.shares), "--", *binds.volumes(spec.shares)]
+    if words == ["--"]:
+        return
+    command = ["docker", "exec", "--user", "root", spec.name, "sh", "-c", program("links"), "ez-links"]
+    try:
+        host.run([*command, f"{spec.uid}:{spec.gid}", *words], timeout=60)
+    except CommandError as error:
+        taken = [line.partition(" ")[2] for line in error.result.last_lines() if line.startswith("ez-taken ")]
+        if not taken:
+            raise
+        raise ContainerError(
+            f"the image of `{spec.environment}` has files where a share is wanted: `{taken[0]}`", "choose another path"
+        ) from error
 
 
 def create_arguments(spec: ContainerSpec) -> list[str]:
@@ -186,15 +223,18 @@ def create_arguments(spec: ContainerSpec) -> list[str]:
         # Always, since an image may bring labels of its own.
         LABEL_SERVICES: _services(spec.ports),
         LABEL_MOUNTS: mounts.label(spec.mounts),
+        chosen.LABEL: chosen.label(spec.shares),
     }
     arguments = ["--init", "--restart", "unless-stopped", "--user", "0:0", "--hostname", spec.environment]
     arguments += ["--entrypoint", INIT, "--shm-size", f"{spec.shm_mb}m", "--workdir", "/"]
     arguments += ["--log-opt", "max-size=10m", "--log-opt", "max-file=2"]
+    arguments += ["--tmpfs", f"{SECRETS}:rw,noexec,nosuid,nodev,size=4m,mode=0755"]
     for key, value in labels.items():
         arguments += ["--label", f"{key}={value}"]
     own = ((spec.tree, spec.workdir), (spec.home, HOME_MOUNT))
     for source, target in (*own, *((mount.source, mount.target) for mount in spec.mounts)):
         arguments += ["--mount", _bind(source, target)]
+    arguments += binds.bind_arguments(spec.environment, spec.shares, spec.login_home)
     for port in spec.ports:
         arguments += ["--publish", f"{_address(port.address)}:{port.host or ''}:{port.container}"]
     return [*arguments, *_cards(spec)]
@@ -235,7 +275,8 @@ _REFUSALS = (
     ("port is already allocated", "a port of `{environment}` is taken on the computer", None),
     ("address already in use", "a port of `{environment}` is taken on the computer", None),
     ("could not select device driver", "the engine cannot give a GPU to containers", "ez compute prepare"),
-    ("bind source path does not exist", "a path of runtime.mount is not on the computer", None),
+    ("bind source path does not exist", "a path to mount is not on the computer", "make it there, or leave it out"),
+    ("not a shared or slave mount", "shares cannot reach containers of this engine", "ez doctor"),
     ("no space left on device", "the computer's disk is full", "docker system prune on the computer frees space"),
     ("permission denied", "the engine may not be used by this login", "ez compute prepare"),
     ("cannot connect to the docker daemon", "the Docker Engine is not running", "ez compute prepare"),

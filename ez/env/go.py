@@ -19,6 +19,8 @@ from ez.env.image import Place, have_image
 from ez.env.need import gives_by_cdi, why_no_cards
 from ez.env.probe import Container, Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest
+from ez.env.shares import binds, chosen
+from ez.env.shares import home as shares_home
 from ez.env.source import Source
 from ez.env.steps import (
     bring_source,
@@ -70,6 +72,7 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
             image, probe, changed = run(request, context, host, ready, definition, source, probe)
             with step(context.sink, "access", "Publish access"):
                 entry = access.publish(request, context, computer, definition, source, probe, image)
+            shares_home.serve(context, computer, request.name, chosen.of_container(probe.container))
             return GoResult(
                 environment=request.name,
                 computer=computer.name,
@@ -97,7 +100,9 @@ def run(
 ) -> tuple[Image, Probe, tuple[str, ...]]:
     """Have the image and the container; gives what was done. Nothing, without a round trip, when both are there."""
     reference = image_reference(request.name, definition.digest)
-    spec = _specify(request, context, ready, definition, source, reference, probe.container)
+    shares = chosen.combined(request.shares, probe.container, definition.runtime.home)
+    shares = binds.on_this_computer(shares) if host.is_local else shares
+    spec = _specify(request, context, ready, definition, source, reference, probe.container, shares)
     if container.is_current(spec, probe.container) and not request.rebuild:
         if not access.lets_in(context, probe):
             access.prepare_home(request, context, host)
@@ -111,8 +116,14 @@ def run(
     asked = BuildRequest(request.repo, request.computer, request.entry, request.agent, request.rebuild)
     with engine_of(host, Address.unix(ready.socket)) as engine:
         image = have_image(asked, context, Place(host, source, definition, engine, ready.socket))
+    if any(share.is_mounted for share in (*spec.shares, *chosen.of_container(probe.container))):
+        from ez.env.shares.mounting import bring
+
+        bring(host, ready.facts, request.name, spec.shares, (spec.uid, spec.gid), context.network, context.sink)
     with step(context.sink, "start", f"Start {request.name}") as report:
-        access.prepare_home(request, context, host, mounts.below_home(spec.mounts, ready.facts.home))
+        home = ready.facts.home
+        folders = (*mounts.below_home(spec.mounts, home), *binds.made_folders(spec.shares, home))
+        access.prepare_home(request, context, host, folders)
         probe = container.start(host, spec, image, force=request.rebuild)
         report.detail = ", ".join(
             f"{port.address}:{port.host} -> {port.container}"
@@ -141,6 +152,7 @@ def _specify(
     source: Source,
     reference: str,
     current: Container | None,
+    shares: chosen.Shares,
 ) -> container.ContainerSpec:
     found = ready.facts
     gpu_present = found.nvidia.works
@@ -166,4 +178,6 @@ def _specify(
         extra=dict(request.variables),
         current=current,
         login_home=found.home,
+        secrets=request.secrets,
+        shares=shares,
     )

@@ -111,7 +111,8 @@ def on_computer(host: Host) -> tuple[Probe, ...]:
         return ()
     shown = host.run(["docker", "container", "inspect", "--format", "{{json .}}", *ids], timeout=30)
     found = (parse_container(line) for line in shown.text.split("\n"))
-    return tuple(Probe(container) for container in found if container is not None)
+    # Not one that is about to replace another.
+    return tuple(Probe(one) for one in found if one is not None and one.name == container_name(one.environment))
 
 
 def _no_container(environment: str, error: CommandError) -> EzError:

@@ -15,6 +15,7 @@ from ez.state import State
 if TYPE_CHECKING:
     from ez.build.order import Cache, Output
     from ez.build.secrets import Secret, SshAgent
+    from ez.env.shares.model import Share
     from ez.ssh.config import SshConfig
     from ez.ssh.host import Host
 
@@ -38,9 +39,12 @@ class Request:
 
 @dataclass(frozen=True)
 class GoRequest(Request):
-    """What the person asked `ez env go` for. `variables` are those of `--env`."""
+    """What the person asked `ez env go` for. `variables` are those of `--env`, `shares` those of the workspace and of
+    `--mount`; `secrets` says that it gets some after its start, for which its services wait."""
 
     variables: tuple[tuple[str, str], ...] = ()
+    shares: tuple[Share, ...] = ()
+    secrets: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class GoContext:
     asks the person and raises when refused; `config_file` is the OpenSSH configuration where it is not the default
     one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be. `have`
     finds a computer and starts or makes it in a cloud, None where that is not to be done. `finished` are the runs of
-    build files so far, which one command needs once: `ez.build.frontends.Given`."""
+    build files so far, which one command needs once: `ez.build.frontends.Given`. `migrate` brings the work to the
+    computer before anything else does, and says in a phrase what it did."""
 
     settings: Settings
     network: Network
@@ -79,4 +84,5 @@ class GoContext:
     confirm: Callable[[str], None]
     detach: Callable[[Sequence[str]], None] | None = None
     have: Callable[[str], Computer] | None = None
+    migrate: Callable[[Host], str] | None = None
     finished: dict[object, Any] = field(default_factory=dict)

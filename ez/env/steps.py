@@ -117,12 +117,15 @@ def equip(
 
 def bring_source(request: Request, context: GoContext, host: Host) -> Source:
     cache = cache_directory(context.settings, host.name, request.repo)
+    from ez.env.migrate.journey import again_by
+
     known_hosts = ""
     if request.repo.url is not None or not host.is_local:
         from ez.env.access import git_hosts
 
         known_hosts = git_hosts(request, context)
     with step(context.sink, "source", f"Bring {request.repo.url or request.repo.path}") as report:
+        moved = context.migrate(host) if context.migrate else None
         source = bring(
             host,
             request.repo,
@@ -133,6 +136,7 @@ def bring_source(request: Request, context: GoContext, host: Host) -> Source:
             network=context.network,
             agent=request.agent,
             sink=context.sink,
+            again=again_by(request, context, host, moved),
         )
         report.detail = ", ".join(part for part in (source.checkout.commit[:12], source.checkout.detail) if part)
     return source

@@ -46,6 +46,10 @@ class Terminal:
             self._process.wait()
         os.close(self._leader)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def send(self, text: str) -> None:
         os.write(self._leader, text.encode())
 

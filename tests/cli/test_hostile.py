@@ -55,6 +55,8 @@ COMMANDS: dict[str, Sequence[str]] = {
     "info": ("env", "info", "HERE"),
     "delete": ("env", "delete", "HERE", "--yes"),
     "logs": ("env", "logs", "HERE", "HERE"),
+    "copy": ("env", "cp", "HERE", ":HERE", "HERE:x"),
+    "forward": ("env", "forward", "HERE", "HERE"),
     "add": ("compute", "add", "HERE", "dev@127.0.0.1:9"),
     "destination": ("compute", "add", "box", "HERE:9"),
     "identity": ("compute", "add", "box", "dev@127.0.0.1:9", "--identity", "HERE"),

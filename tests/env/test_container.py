@@ -127,7 +127,7 @@ MOUNTS = (
 
 
 def mounting(current: Container | None = None) -> ContainerSpec:
-    runtime = replace(RUNTIME, mounts=MOUNTS, owner=(33, 44), private=(("EZ_TOKEN", "secret"),))
+    runtime = replace(RUNTIME, mounts=MOUNTS, owner=(33, 44), private=(("EZ_TOKEN", "hidden"),))
     return plan_container(
         "thing", "ez/thing:1", "sha256:1", runtime, current=current, tree="/work/thing", home="/h", uid=1, gid=2,
         gpu_present=False, repo="", ref="", network=Network(), extra={}, login_home="/home/me",
@@ -145,7 +145,7 @@ def test_what_a_build_file_mounts() -> None:
     ]
     assert (spec.uid, spec.gid) == (33, 44)
     assert mounts.below_home(spec.mounts, "/home/me") == ("/home/me/data", "/home/me/.cache/envd/data/images")
-    assert "secret" not in " ".join(create_arguments(spec))
+    assert "hidden" not in " ".join(create_arguments(spec))
 
 
 def test_a_person_is_asked_once_for_files_of_the_computer() -> None:

@@ -137,6 +137,7 @@ class Person:
     @property
     def environment(self) -> dict[str, str]:
         own = {"HOME": str(self.home), "EZ_SSH_CONFIG": str(self.ssh_config), "TMPDIR": str(self.home / "tmp")}
+        own["EZ_LINK"] = "off"  # A test of what a kept connection does has one.
         return {**os.environ, **own, **self.variables}
 
     def knows(self, lines: str) -> None:

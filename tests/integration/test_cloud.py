@@ -52,7 +52,13 @@ def test_from_nothing_to_nothing(ann: Person, cloud: Emulator, folder: Path, nam
     keeps_awake(ann)
     comes_from_elsewhere(ann, cloud)
     stops_and_goes_on(ann, cloud, folder, name)
-    gone = ann.ez("compute", "delete", "gpu1", "--yes", "--json").json
+    ann.ssh(f"{name}.ez", f"echo new > {name}/not-committed")
+    deleted = ann.ez("compute", "delete", "gpu1", "--yes", "--json")
+    gone = deleted.json
+    (saved,) = gone["saved"]
+    assert f"work of `{name}` on `gpu1` is saved: {saved['path']}" in deleted.stderr
+    ann.run("git", "fetch", "-q", saved["path"], "refs/ez/files:refs/saved", cwd=folder)
+    assert ann.run("git", "show", "refs/saved:not-committed", cwd=folder).stdout == "new\n"
     assert (gone["deleted"], gone["environments"]) == ("gpu1", [name])
     assert gone["cost"] == pytest.approx(cloud.bill(), abs=6 * A_SECOND)  # One for each change of its power.
     assert (cloud.count(), cloud.rate) == (0, 0)

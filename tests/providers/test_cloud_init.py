@@ -55,6 +55,7 @@ def test_keys_are_new_each_time_and_not_shown() -> None:
         ("ana", f"{PERSON}\nssh-ed25519 AAAA other"),
         ("ana", host_key().private),
     ],
+    ids=range(8),
 )
 def test_odd_people_and_keys_are_refused(user: str, key: str) -> None:
     with pytest.raises(UsageError):

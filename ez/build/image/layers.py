@@ -31,7 +31,13 @@ USER_ID = 1000
 LIBRARY = "/usr/local/lib/ez"
 INIT = f"{LIBRARY}/init"
 ATTACH = f"{LIBRARY}/attach"
-PROGRAMS = ("init", "environment", "supervise", "service", "attach")
+_SHELL_PROGRAMS = ("init", "environment", "supervise", "service", "attach", "gpg", "secrets", "ask-registry")
+PROGRAMS = {
+    **{name: name for name in _SHELL_PROGRAMS},
+    "relay": "relay.pl",
+    "ask": "ask.pl",
+}
+"""What a container has in LIBRARY, and the program that it is."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def programs(
     """
     actions: list[FileAction] = [_work_directory(workdir), *settings]
     actions += [MkDirAction(LIBRARY), MkDirAction(f"{LIBRARY}/services")]
-    actions += [MkFileAction(f"{LIBRARY}/{name}", text(name).encode(), 0o755) for name in PROGRAMS]
+    actions += [MkFileAction(f"{LIBRARY}/{name}", text(program).encode(), 0o755) for name, program in PROGRAMS.items()]
     actions += [
         MkFileAction(f"{LIBRARY}/services/{name}", program.encode(), 0o755)
         for name, program in sorted(services.items())

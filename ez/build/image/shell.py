@@ -1,4 +1,4 @@
-"""The shell of this room: package data under `scripts/`."""
+"""The programs of this room that run in images: package data under `scripts/`, of the shell and two of Perl."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from importlib.resources import files
 
 @cache
 def text(name: str) -> str:
-    """The program `name`, without its ending `.sh`."""
-    return files("ez.build.image").joinpath("scripts", f"{name}.sh").read_text("utf-8")
+    """The program `name`, without its ending `.sh`; those of Perl with theirs."""
+    file = name if name.endswith(".pl") else f"{name}.sh"
+    return files("ez.build.image").joinpath("scripts", file).read_text("utf-8")
 
 
 def command(*names: str, arguments: tuple[str, ...] = (), name: str = "") -> tuple[str, ...]:

@@ -32,3 +32,9 @@ if [ "$2" = tree ] && [ -d "$tree" ]; then
     find "$HOME/ez/.ez/.source/$1" -mindepth 1 -maxdepth 1 ! -name kept -exec rm -rf -- {} + 2>/dev/null
 fi
 rm -rf -- "$home" "$HOME/ez/.ez/.$name.lock"
+if [ -d "/var/lib/ez/shares/$1" ] && [ -f /usr/local/lib/ez/share ]; then
+    become_root=
+    [ "$(id -u)" = 0 ] || become_root='sudo -n'
+    $become_root /bin/sh /usr/local/lib/ez/share forget-all "$1" >&2 && echo shares
+fi
+true

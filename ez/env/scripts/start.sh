@@ -17,25 +17,47 @@ fi
 
 replaced=
 label() { docker container inspect --format "{{index .Config.Labels \"$1\"}}" "$name" 2>/dev/null; }
-if docker container inspect "$name" >/dev/null 2>&1; then
+is_there() { docker container inspect "$1" >/dev/null 2>&1; }
+# What a run that was killed has left: the container from before counts until the new one has started.
+if is_there "$name.old"; then
+    if is_there "$name"; then
+        docker container rm --force "$name.old" >/dev/null 2>&1
+    else
+        docker container rename "$name.old" "$name"
+    fi
+fi
+docker container rm --force "$name.new" >/dev/null 2>&1
+wanted=
+if is_there "$name"; then
     [ -n "$(label ez.env)" ] || fail "ez-foreign-container"
     if [ "$mode" = force ] || { [ "$mode" = keep ] && [ "$(label ez.spec)" != "$spec" ]; }; then
         replaced=$(docker container inspect --format '{{.Image}}' "$name")
-        docker container stop --time 10 "$name" >/dev/null 2>&1
-        docker container rm --force "$name" >/dev/null || exit 1
+        ran=$(docker container inspect --format '{{.State.Running}}' "$name")
+        wanted=yes
     fi
-fi
-created=
-if ! docker container inspect "$name" >/dev/null 2>&1; then
+else
     [ "$mode" != resume ] || fail "ez-no-container"
-    docker container create --name "$name" --env-file /dev/stdin "$@" >/dev/null || exit 1
-    created=yes
+    wanted=yes
+fi
+# One that the engine refuses replaces nothing, and one that does not start gives way to the one before.
+if [ -n "$wanted" ]; then
+    docker container create --name "$name.new" --env-file /dev/stdin "$@" >/dev/null || exit 1
+    if [ -n "$replaced" ]; then
+        docker container stop --time 10 "$name" >/dev/null 2>&1
+        docker container rename "$name" "$name.old" || exit 1
+    fi
+    docker container rename "$name.new" "$name" || exit 1
 fi
 error=$(docker container start "$name" 2>&1 >/dev/null) || {
     # One that was there before holds files that a person may want.
-    [ -z "$created" ] || docker container rm --force "$name" >/dev/null 2>&1
+    [ -z "$wanted" ] || docker container rm --force "$name" >/dev/null 2>&1
+    if [ -n "$replaced" ]; then
+        docker container rename "$name.old" "$name"
+        [ "$ran" != true ] || docker container start "$name" >/dev/null 2>&1
+    fi
     fail "$error"
 }
+[ -z "$replaced" ] || docker container rm --force "$name.old" >/dev/null 2>&1
 
 tries=0
 until docker exec -u root "$name" test -e /run/ez/ready 2>/dev/null; do

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ez.env.source.git import git, text
 from ez.errors import SourceError
@@ -13,6 +14,9 @@ from ez.events import Sink, null_sink
 from ez.models import Checkout, Network, RepoRef
 from ez.names import check_name
 from ez.ssh.host import Host
+
+if TYPE_CHECKING:
+    from ez.env.source.carry import Again
 
 __all__ = ["Source", "Unsaved", "bring", "fetch_more", "unsaved"]
 
@@ -48,12 +52,14 @@ def bring(
     network: Network | None = None,
     agent: bool = True,
     sink: Sink = null_sink,
+    again: Again | None = None,
 ) -> Source:
     """Have the repo's files on `host`: in place where they are, cloned, or carried over from this computer.
 
     `wanted` are the paths, relative, that the definition read last time; with them a run in which nothing changed is
     one round trip. `cache` is a directory of this computer for this environment on this host alone; `known_hosts` are
-    lines for the Git server. Progress is Output of the step `source`; what a person should know comes as Notice.
+    lines for the Git server; `again` is for a directory whose work was migrated there. Progress is Output of the step
+    `source`; what a person should know comes as Notice.
 
     Raises SourceError, LinkLostError when the connection drops. Running again goes on from there.
     """
@@ -71,7 +77,7 @@ def bring(
         asked = Request(repo.url, repo.ref, known_hosts, network or Network(), agent)
         checkout, reply = clone(host, asked, env, files, sink)
     else:
-        checkout, reply = carry(host, Path(repo.path or "."), env, cache / "carry.git", files, sink)
+        checkout, reply = carry(host, Path(repo.path or "."), env, cache / "carry.git", files, sink, again)
     if host.is_local:
         return Source(checkout, Path(checkout.path), None, env, cache)
     directory, fetched = mirror(host, env, reply, wanted, cache, sink)

@@ -6,7 +6,7 @@ nothing is touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,15 @@ CARRIED = "refs/ez/tree"
 
 _LOOSE_AT_MOST = 500
 """Objects up to which a pack is taken apart there, as git-receive-pack(1) does with its unpackLimit."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """How work moves on that was migrated before: `known` says that this directory's was, `migrate` does it and says
+    in a phrase what it did."""
+
+    known: bool
+    migrate: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -48,15 +57,26 @@ class Plan:
 
 
 def carry(
-    host: Host, path: Path, env: str, scratch: Path, files: Mapping[str, Content], sink: Sink
+    host: Host,
+    path: Path,
+    env: str,
+    scratch: Path,
+    files: Mapping[str, Content],
+    sink: Sink,
+    again: Again | None = None,
 ) -> tuple[Checkout, Reply]:
     """Bring the work at `path` to `~/ez/<env>` on `host`; the reply tells of the files named in `files`.
 
-    One round trip when nothing changed, two when something goes over. Raises SourceError, in particular where both
-    sides changed the same.
+    One round trip when nothing changed, two when something goes over. A work tree that went there by migration goes on
+    so: `again` does that. Raises SourceError, in particular where both sides changed the same.
     """
-    taken = take(path, scratch)
+    taken = None if again and again.known else take(path, scratch)
     reply = call(host, "probe", [env], files, sink)
+    if "migrated" in reply.values and again is not None:
+        detail = again.migrate()
+        reply = call(host, "probe", [env], files, sink) if detail else reply
+        return _checkout(reply, read_there(reply).now, detail), reply
+    taken = taken or take(path, scratch)
     if "pending" in reply.values:
         recover(host, env, reply, sink)
         reply = call(host, "probe", [env], files, sink)

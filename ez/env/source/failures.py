@@ -160,6 +160,12 @@ WORDS = {
         "carry to a new environment with `--name`",
     ),
     "unusual": ("the repo cannot be checked out on `{host}`: {detail}", "look at the names of its files"),
+    "no-repo": ("not a Git repo, so it cannot be carried: {detail}", "git init there"),
+    "part": ("only a part of a repo, which is carried as a whole: {detail}", "name the repo's top directory"),
+    "reftable": ("the repo keeps its branches in a form that ez cannot carry yet: reftable", "git refs migrate"),
+    "partial": ("a partial clone lacks files, so it cannot be carried", "clone it without `--filter`"),
+    "way": ("something stands in the way on `{host}`: {detail}", "move it away there, then run the same line again"),
+    "damaged": ("an object of LFS is damaged, so it was not carried: {detail}", "git lfs fsck"),
     "gone": ("the work tree is no longer on `{host}`", "run the same line again"),
 }
 

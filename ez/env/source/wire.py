@@ -65,8 +65,10 @@ def call(
     *,
     agent: bool = False,
     secret: bool = False,
+    program_text: str = "",
 ) -> Reply:
     """Run `scripts/<script>.sh` on `host` with `contents` as files; `secret` keeps those off the command line.
+    `program_text` is another program than that one.
 
     Raises SourceError for what the script could not do.
     """
@@ -76,7 +78,7 @@ def call(
         if text and "\0" not in text:
             sink(Output(STEP, text))
 
-    result = run(host, script, args, contents, agent=agent, secret=secret, on_line=show)
+    result = run(host, script, args, contents, agent=agent, secret=secret, on_line=show, program_text=program_text)
     reply = parse(result)
     if "failed" in reply.values:
         raise said(reply.values["failed"], reply.values.get("detail", ""), host.name, result)
@@ -95,6 +97,7 @@ def run(
     agent: bool = False,
     secret: bool = False,
     on_line: Callable[[str], None] | None = None,
+    program_text: str = "",
 ) -> Result:
     """The plain result of a script. A small parcel goes as an argument: stdin would cost a round trip more."""
     small = b""
@@ -102,7 +105,12 @@ def run(
         small = base64.b64encode(gzip.compress(b"".join(parcel(contents)), mtime=0))
     on_stdin = None if small else parcel(contents)
     return host.script(
-        program(script), [small.decode(), *args], input=on_stdin, check=False, agent=agent, on_line=on_line
+        program_text or program(script),
+        [small.decode(), *args],
+        input=on_stdin,
+        check=False,
+        agent=agent,
+        on_line=on_line,
     )
 
 

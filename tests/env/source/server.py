@@ -36,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
-        if path.startswith("/private"):
+        if path.startswith("/private") and self.headers.get("Authorization") != self.server.authorization:
             self._reply("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="git"')], b"")
             return
         done = subprocess.run(
@@ -83,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class GitHttpServer(ThreadingHTTPServer):
-    """Serves the repos below `root`. With `cut_after`, answers break off after so many bytes."""
+    """Serves the repos below `root`. With `cut_after`, answers break off after so many bytes. What is below `private`
+    needs the header `authorization`."""
 
     daemon_threads = True
 
@@ -93,6 +94,7 @@ class GitHttpServer(ThreadingHTTPServer):
         self.socket.settimeout(1)
         self.root = root
         self.cut_after: int | None = None
+        self.authorization = "nobody has it"
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/{name}"

@@ -11,4 +11,7 @@ until [ -e /run/ez/ready ]; do
     sleep 0.1
 done
 unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
-exec /usr/sbin/sshd -i -e -f /etc/ez/sshd_config
+settings=/etc/ez/sshd_config
+# The same with the variables that are secrets, in memory.
+[ ! -f /run/secrets/.sshd_config ] || settings=/run/secrets/.sshd_config
+exec /usr/sbin/sshd -i -e -f "$settings"

@@ -5,6 +5,8 @@ set -eu
 
 settings=/etc/ez/sshd_config
 profile=/etc/profile.d/zz-ez.sh
+agent=/run/ez/agent.sock
+secrets=/run/secrets/.variables
 newline='
 '
 
@@ -25,9 +27,14 @@ main() {
             esac
         fi
     done
+    if [ -L "$agent" ]; then
+        plain="$plain SSH_AUTH_SOCK=\"$agent\""
+    fi
     mkdir -p "${profile%/*}"
     {
         printf '%s' "$exports"
+        # shellcheck disable=SC2016 # for the shell that logs in
+        printf '[ ! -r %s ] || . %s\n' "$secrets" "$secrets"
         # Whoever logs in to work begins in the repo.
         printf "case \$-:\$PWD in *i*:\$HOME) cd '%s' ;; esac\n" "$(escape "s/'/'\\\\''/g" "${EZ_WORKDIR:-$HOME}")"
     } >"$profile.new"

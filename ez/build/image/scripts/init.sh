@@ -1,6 +1,7 @@
 #!/bin/sh
 # The container's first program after tini, as root: makes the user its owner's, lets sshd in, runs the services.
 # EZ_UID, EZ_GID: ids of the owner on the computer (0 is allowed). EZ_WORKDIR: where the repo is mounted.
+# EZ_SECRETS: not empty where services need secrets, which are handed over when sshd lets in.
 # /etc/ez/env: a directory of the computer with authorized_keys, known_hosts, gitconfig; gets the host key and log/.
 
 set -eu
@@ -23,10 +24,12 @@ main() {
     become_owner
     chown "$uid:$gid" "$log"
     make_host_key
+    lead_home
     xargs -0 "$library/environment" <"/proc/$$/environ"
     link_git
     ln -sfn "$shared/known_hosts" /etc/ssh/ssh_known_hosts
     : >"$ready"
+    await_secrets
     exec "$library/supervise" "$uid" "$gid" "$workdir" "$log"
 }
 
@@ -86,9 +89,43 @@ make_host_key() {
     chown "$uid:$gid" "$key" "$key.pub"
 }
 
+# Where kept connections end, and the one agent socket that leads to the newest of them. Perl comes with git.
+lead_home() {
+    rm -rf /run/ez/link /run/ez/agent.sock
+    mkdir -m 0700 /run/ez/link
+    mkdir -p -m 0755 /run/ez/agent
+    chown "$uid:$gid" /run/ez/link /run/ez/agent
+    command -v perl >/dev/null 2>&1 || return 0
+    ln -sfn agent/socket /run/ez/agent.sock
+    (
+        while :; do
+            as_user "$library/relay" /run/ez/agent/socket >/run/ez/relay.log 2>&1 || true
+            sleep 1
+        done
+    ) &
+    ln -sfn "$library/ask-registry" /usr/local/bin/docker-credential-ez
+    if [ ! -e "$home/.docker" ] && [ ! -L "$home/.docker" ]; then
+        as_user sh -c 'umask 077; mkdir "$1" && echo "{\"credsStore\":\"ez\"}" >"$1/config.json"' sh "$home/.docker" || true
+    fi
+}
+
+as_user() {
+    setpriv --reuid "$uid" --regid "$gid" --init-groups env HOME="$home" USER="$user" LOGNAME="$user" "$@"
+}
+
+# At most half a minute: after a restart of the computer nobody at home may be there to hand them over.
+await_secrets() {
+    waited=0
+    while [ -n "${EZ_SECRETS-}" ] && [ ! -e /run/secrets/.variables ] && [ "$waited" -lt 300 ]; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
+}
+
 link_git() {
     add_setting include.path "$shared/gitconfig"
     add_setting safe.directory "$workdir"
+    ! command -v perl >/dev/null 2>&1 || add_setting credential.helper "$library/ask git"
 }
 
 add_setting() {

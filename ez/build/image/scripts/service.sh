@@ -33,7 +33,8 @@ main() {
 # In a session of its own, so that everything it starts is stopped with it.
 run() {
     setsid setpriv --reuid "$uid" --regid "$gid" --init-groups \
-        env HOME=/home/envd USER=envd LOGNAME=envd "$program" </dev/null >>"$log" 2>&1 &
+        env HOME=/home/envd USER=envd LOGNAME=envd SSH_AUTH_SOCK=/run/ez/agent.sock \
+        sh -c '[ ! -r "$1" ] || . "$1"; exec "$2"' sh /run/secrets/.variables "$program" </dev/null >>"$log" 2>&1 &
     child=$!
     wait "$child"
     status=$?

@@ -28,11 +28,16 @@ lock() {
     tree=$home/ez/$1
     # Not `.ez/NAME`, which the environment's container can write.
     meta=$home/ez/.ez/.source/$1
-    shadow=$meta/git
-    work=$meta/work
     mkdir -p "$home/ez"
     mkdir -p -m 700 "$home/ez/.ez"
     mkdir -p -m 700 "$home/ez/.ez/.source"
+    hold
+}
+
+# hold: the lock of `meta`, and the parcel.
+hold() {
+    shadow=$meta/git
+    work=$meta/work
     mkdir -p -m 700 "$meta"
     exec 9>"$meta/lock"
     if command -v flock >/dev/null 2>&1; then
@@ -69,7 +74,7 @@ tree_is_there() {
 }
 
 # forget: what ez knew of a work tree that is gone.
-forget() { rm -rf "$shadow" "$meta/pending" "$meta/state" "$meta/source"; }
+forget() { rm -rf "$shadow" "$meta/pending" "$meta/state" "$meta/source" "$meta/migrate"; }
 
 # come_from SOURCE: refuse a work tree that was made from something else.
 come_from() {

@@ -8,7 +8,7 @@ if ! tree_is_there; then
     say done yes
     exit 0
 fi
-come_from carry
+if [ "$(cat "$meta/source")" = migrate ]; then say migrated yes; else come_from carry; fi
 use "$tree/.git"
 say tree here
 say path "$tree"

@@ -1,0 +1,61 @@
+# Put an editor's server in place. $1: its directory below the home, $2: the commit, $3: the prefix of its name,
+# $4: its program, $5: the address with {arch}, or `-` for an archive on standard input (with its architecture as $6).
+# Prints `server PATH` and `state here|fetched`, or `no-server REASON`. Whoever is killed in it leaves no half of one.
+set -u
+umask 022
+home=$HOME/$1
+commit=$2
+server=$home/cli/servers/$3-$commit/server
+case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64) arch=arm64 ;;
+    armv7l) arch=armhf ;;
+    *) echo "no-server there is none for $(uname -m)"; exit 0 ;;
+esac
+
+main() {
+    if [ -x "$server/bin/$4" ]; then
+        tell here
+    fi
+    if [ -e /etc/alpine-release ]; then
+        refuse "this image is Alpine's; the editor fetches another one by itself"
+    fi
+    mkdir -p "$home/cli/servers" "$home/bin" || refuse "no room in $home"
+    work=$(mktemp -d "$home/cli/servers/.new.XXXXXX") || refuse "no room in $home"
+    trap 'rm -rf "$work"' EXIT
+    if [ "$5" = - ]; then
+        cat >"$work/archive"
+    else
+        address=$(printf '%s' "$5" | sed "s/{arch}/$arch/")
+        fetch "$address" || refuse "cannot download from $(printf '%s' "$address" | sed 's|//[^/@]*@|//|')"
+    fi
+    mkdir "$work/server"
+    tar -xzf "$work/archive" -C "$work/server" --strip-components 1 --no-same-owner 2>/dev/null ||
+        refuse "what was downloaded is no archive"
+    [ -x "$work/server/bin/$4" ] || refuse "what was downloaded has no $4"
+    grep -q "\"commit\": *\"$commit\"" "$work/server/product.json" 2>/dev/null ||
+        refuse "what was downloaded is another version"
+    place=${server%/server}
+    rm -rf "$place"
+    mkdir "$place" && mv "$work/server" "$server" || refuse "no room in $home"
+    # Older versions of the remote extension look here.
+    [ -e "$home/bin/$commit" ] || ln -s "$server" "$home/bin/$commit"
+    tell fetched
+}
+
+fetch() {
+    command -v curl >/dev/null 2>&1 || return 1
+    curl -fsSL --retry 1 --connect-timeout 5 --max-time 300 -o "$work/archive" -- "$1" 2>/dev/null
+}
+
+tell() {
+    printf 'server %s\nstate %s\n' "$server" "$1"
+    exit 0
+}
+
+refuse() {
+    printf 'no-server %s\narch %s\n' "$1" "$arch"
+    exit 0
+}
+
+main "$@"

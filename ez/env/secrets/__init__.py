@@ -1,0 +1,1 @@
+"""Secrets of a person: kept by their system, handed over to environments that may have them."""

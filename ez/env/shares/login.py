@@ -1,0 +1,95 @@
+"""What logs in to a share: the lines in which a computer keeps it, and where this one does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ez.config import Settings
+from ez.env.shares.model import AZBLOB, GCS, RCLONE, S3, SMB, Share
+from ez.errors import EzError, UsageError
+from ez.names import shown
+
+QUESTIONS = {
+    SMB: "password",
+    S3: "secret access key",
+    AZBLOB: "account key",
+    GCS: "service account's JSON",
+    RCLONE: "section of rclone.conf",
+}
+"""What the secret of each kind is called."""
+
+
+def unknown_kind(share: Share) -> None:
+    """Raises UsageError for what nobody logs in to."""
+    if not share.takes_login:
+        raise UsageError(f"nobody logs in to it: `{shown(share.text)}`", "ez share ls")
+
+
+def lines_of(share: Share, user: str, domain: str, secret: str) -> dict[str, str]:
+    """Keys and values on one line each. Raises UsageError for what no server takes."""
+    if share.kind in (SMB, S3) and not user:
+        raise UsageError(f"who logs in to `{shown(share.text)}`?", "add --user NAME")
+    if share.kind == RCLONE:
+        return {"line": _checked(_section(secret))}
+    if share.kind == GCS:
+        return {"secret": _checked(_one_line_json(secret))}
+    found = {"user": _checked(user), "secret": _checked(secret.strip("\r\n"))}
+    return {**found, "domain": _checked(domain)} if domain else found
+
+
+def store_here(settings: Settings, share: Share, lines: Mapping[str, str], *, lasts: bool) -> None:
+    """Keep it for `ez share open`: in memory where this system has a place for that, else in a file of this person."""
+    for folder in places(settings):
+        (folder / share.credential).unlink(missing_ok=True)
+    if not lines:
+        return
+    folder = places(settings)[-1 if lasts else 0]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / share.credential, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write("".join(f"{key}={value}\n" for key, value in lines.items()))
+
+
+def known_here(settings: Settings, credential: str) -> dict[str, str]:
+    """What logs in, of that name; empty where nobody has."""
+    for folder in places(settings):
+        with suppress(FileNotFoundError):
+            text = (folder / credential).read_text("utf-8")
+            return dict(line.partition("=")[::2] for line in text.splitlines())
+    return {}
+
+
+def places(settings: Settings) -> tuple[Path, ...]:
+    """Folders for what logs in, memory first."""
+    runtime = settings.environment.get("XDG_RUNTIME_DIR", "")
+    lasting = settings.directories.config / "credentials"
+    return (Path(runtime) / "ez" / "credentials", lasting) if runtime.startswith("/") else (lasting,)
+
+
+def _section(text: str) -> str:
+    """rclone's lines in one, with tabs between them; what names the section is left out."""
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [line for line in lines if "=" in line and not line.startswith(("[", "#", ";"))]
+    if not any(line.partition("=")[0].strip() == "type" for line in kept):
+        raise UsageError(
+            "not a section of rclone.conf: it has no `type`", "rclone config show REMOTE | ez share login ..."
+        )
+    return "\t".join(kept)
+
+
+def _one_line_json(text: str) -> str:
+    import json
+
+    try:
+        return json.dumps(json.loads(text))
+    except ValueError as error:
+        raise UsageError("the service account's key is no JSON", "give the file as the cloud made it") from error
+
+
+def _checked(text: str) -> str:
+    if any(ord(mark) < 32 and mark != "\t" for mark in text) or len(text) > 60_000:
+        raise EzError("a secret has line breaks or control characters", "give it on one line")
+    return text

@@ -1,0 +1,1 @@
+"""Editors that are served inside an environment and opened in the browser: a web editor and Jupyter Lab."""
