@@ -7,11 +7,12 @@ import os
 import stat
 from functools import partial
 
+from ez.env import sftp_wire as wire
 from ez.env.copy.folder import Folder, Names, leads_out
-from ez.env.copy.packets import Access, Attributes
 from ez.env.copy.sftp import CHUNK, Sftp, SftpError
 from ez.env.copy.way import Digest
 from ez.env.copy.work import RESUMED, Crew, Tally, digest_of, is_old_part, is_part, part_name, settle
+from ez.env.sftp_wire import Attributes
 
 _DEEPEST = 200
 
@@ -97,7 +98,7 @@ class Fetcher:
             raise OSError(0, "something else is where the part of the file belongs")
         start = await self._start(source, descriptor, size)
         os.ftruncate(descriptor, start)
-        handle = await self._sftp.open(source, Access.READ)
+        handle = await self._sftp.open(source, wire.FLAG_READ)
         tasks: list[asyncio.Task[None]] = []
         try:
             try:

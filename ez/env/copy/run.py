@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from ez.env.copy.ends import End, Route, path_there
 from ez.env.copy.fetch import Fetcher
 from ez.env.copy.folder import Folder
-from ez.env.copy.packets import PacketError
 from ez.env.copy.send import Sender
 from ez.env.copy.sftp import Sftp, SftpError, open_sftp
 from ez.env.copy.way import Way
 from ez.env.copy.work import Tally, is_part, part_name
+from ez.env.sftp_wire import MessageError
 from ez.errors import CopyError, HostUnreachableError, LinkLostError
 from ez.events import Notice, Progress
 
@@ -62,7 +62,7 @@ async def _copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence
                 is_first = False
                 await _all(route, way, sftp, tally, mask)
                 return
-        except PacketError as error:
+        except MessageError as error:
             raise CopyError(f"the environment answers what cannot be: {error}", "ez env go NAME --rebuild") from error
         except LinkLostError as error:
             if is_first:

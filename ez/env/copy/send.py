@@ -8,10 +8,11 @@ import stat
 from collections.abc import Mapping
 from functools import partial
 
-from ez.env.copy.packets import Access, Attributes
+from ez.env import sftp_wire as wire
 from ez.env.copy.sftp import CHUNK, Sftp, SftpError
 from ez.env.copy.way import Digest
 from ez.env.copy.work import RESUMED, Crew, Tally, digest_of, is_old_part, is_part, part_name, settle
+from ez.env.sftp_wire import Attributes
 
 
 class Sender:
@@ -97,7 +98,7 @@ class Sender:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             start = await self._start(descriptor, part, begun, status.st_size)
-            access = Access.WRITE | Access.CREATE | (0 if start else Access.TRUNCATE)
+            access = wire.FLAG_WRITE | wire.FLAG_CREATE | (0 if start else wire.FLAG_TRUNCATE)
             handle = await self._sftp.open(part, access)
             try:
                 tasks: list[asyncio.Task[None]] = []
