@@ -88,7 +88,7 @@ def _in_foreground(run: Session, record: EnvironmentRecord, asked: dict[int, int
     from ez.env.link.service import Keep
     from ez.env.ports.forwards import Forward
     from ez.env.ports.holding import hold_open
-    from ez.env.ports.wanted import Wanted, of_environment
+    from ez.env.ports.wanted import Wanted, of_environment, parse_hosts
 
     def tell(one: Forward) -> None:
         if run.json_output:
@@ -101,5 +101,6 @@ def _in_foreground(run: Session, record: EnvironmentRecord, asked: dict[int, int
         place = Path(folder)
         ssh = ("ssh", *ssh_config(run).arguments)
         kept = Keep(record.name, record.computer, alias, place, place, state, ssh, run.settings.environment)
-        published = of_environment(Wanted(), record.ports, is_here=record.computer == "local", asked={})
+        hosts, is_here = parse_hosts(run.settings.text("link.hosts")), record.computer == "local"
+        published = of_environment(Wanted(), record.ports, is_here=is_here, asked={}, hosts=hosts)
         hold_open(kept, asked, published, tell=tell, say=say)

@@ -9,7 +9,7 @@ refused (RFC 9112, 6.3 and 11.2): the server inside might understand the other o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 _LONGEST_HEAD = 64 * 1024
@@ -45,12 +45,15 @@ class _State(Enum):
     OPEN = "anything"
 
 
-def names_of(environment: str) -> Callable[[str], bool]:
-    """Whether a host's name is one of this computer for that environment: `localhost`, `NAME.localhost`, loopback."""
+def names_of(environment: str, hosts: Callable[[], Sequence[str]] = tuple) -> Callable[[str], bool]:
+    """Whether a host's name is one of this computer for that environment: `localhost`, `NAME.localhost`, loopback, or
+    one of `hosts`, of which `*.NAME` is whatever is below NAME."""
     own = f"{environment}.localhost"
 
     def is_one(name: str) -> bool:
-        return name in ("localhost", "127.0.0.1", "[::1]", own) or name.endswith(f".{own}")
+        if name in ("localhost", "127.0.0.1", "[::1]", own) or name.endswith(f".{own}"):
+            return True
+        return any(name.endswith(host[1:]) if host.startswith("*.") else name == host for host in hosts())
 
     return is_one
 
