@@ -10,6 +10,7 @@ import typer
 
 from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
+from ez.cli.entering import told_if_stopped
 from ez.cli.env_ports import Shown, forwards_of
 from ez.cli.keeping import keep
 from ez.cli.options import ComputerOption, JsonOption
@@ -50,7 +51,8 @@ def forward(
             _by_keeper(run, record, asked, stop=stop)
         else:
             run.stop_progress()
-            _in_foreground(run, record, asked)
+            with told_if_stopped(run, record):
+                _in_foreground(run, record, asked)
 
 
 def _split(words: list[str]) -> tuple[str | None, list[str]]:

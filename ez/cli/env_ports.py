@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ez.cli.access import environment, let_in
+from ez.cli.entering import told_if_stopped
 from ez.cli.env_ssh import door
 from ez.cli.keeping import keep, keeper_of, records_of
 from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption
@@ -87,10 +88,11 @@ def _seen(run: Session, record: EnvironmentRecord) -> list[Shown]:
     from ez.env.ports.watching import REASONS, parse_line, watch_words
 
     let_in(run, record.computer)
-    done = door(run, record).run(watch_words("once"), 30)
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise HostUnreachableError(f"`{record.name}` cannot be entered: {' '.join(said)}", "ez doctor")
+    with told_if_stopped(run, record):
+        done = door(run, record).run(watch_words("once"), 30)
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise HostUnreachableError(f"`{record.name}` cannot be entered: {' '.join(said)}", "ez doctor")
     published = {port.container: port.host for port in record.ports if record.computer == "local"}
     found: list[Shown] = []
     for listener in parse_line(done.stdout.decode("ascii", "replace")):
@@ -115,10 +117,14 @@ def note_ports(run: Session, name: str, computer: str, listed: Sequence[Port], a
 
 
 def addresses(run: Session, name: str, computer: str, asked: Mapping[int, int]) -> dict[int, str]:
-    """Where ports are reached here, by their numbers inside. Waits for a keeper only where the person `asked`."""
+    """Where ports are reached here, by their numbers inside. Waits for a keeper only where the person `asked` for some
+    or the build file exposes any."""
+    from ez.env.ports.wanted import read_wanted
+
     keeper = keeper_of(run, name, computer)
+    exposed = run.settings.flag("link.keep") and read_wanted(records_of(run, name, computer)).exposed
     try:
-        if asked:
+        if asked or exposed:
             keep(run, name, computer, wait=True)
         elif not keeper.runs():
             return {}

@@ -163,6 +163,15 @@ class Sftp:
             raise SftpError(8, "the environment's SFTP server cannot replace a file in one step")
         await self._ask(wire.EXTENDED, text(b"posix-rename@openssh.com") + text(old) + text(new))
 
+    async def space(self, path: bytes) -> int | None:
+        """Bytes that are free where `path` is, None where the server does not tell."""
+        try:
+            said = await self._ask(wire.EXTENDED, text(b"statvfs@openssh.com") + text(path), wire.EXTENDED_REPLY)
+        except SftpError:
+            return None
+        _, block, _, _, free = (said.long() for _ in range(5))
+        return block * free
+
     async def _stat(self, kind: int, path: bytes) -> Attributes | None:
         try:
             return (await self._ask(kind, text(path), wire.ATTRS)).attributes()
