@@ -128,7 +128,8 @@ def addresses(run: Session, name: str, computer: str, asked: Mapping[int, int]) 
             keep(run, name, computer, wait=True)
         elif not keeper.runs():
             return {}
-        return {int(one["port"]): str(one["url"]) for one in forwards_of(keeper, "reload")}
+        meant = [one for one in forwards_of(keeper, "reload") if one["why"] in ("asked", "exposed", "published")]
+        return {int(one["port"]): str(one["url"]) for one in meant}
     except EzError as error:
         run.sink(Notice(f"ports of `{name}` are not forwarded: {error.message}", "warning"))
         return {}

@@ -132,6 +132,7 @@ def test_ports_that_open_later_are_forwarded_by_the_connection_that_is_kept(open
     opened.serve(7003)
     until(lambda: 7003 in opened.ports())
     opened.serve(7001)
+    until(lambda: bool(opened.ports()[7001]["listens"]))
     exposed = opened.ports()[7001]
     assert (exposed["why"], fetched(exposed["here"], f"{NAME}.localhost")) == ("exposed", (200, b"inside"))
     shown = person.ez("env", "info", NAME).stdout

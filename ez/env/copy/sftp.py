@@ -69,7 +69,9 @@ class Sftp:
                 self._renames |= extension == (b"posix-rename@openssh.com", b"1")
 
     async def read_replies(self) -> None:
-        """Give each answer to whom it is for, until the connection ends."""
+        """Give each answer to whom it is for, until the connection ends, or nobody reads any more; then the others are
+        told so."""
+        lost = LinkLostError("the copy was ended")
         try:
             while True:
                 kind, body = await self._packet()
@@ -78,10 +80,12 @@ class Sftp:
                 if waiting is not None and not waiting.done():
                     waiting.set_result((kind, fields))
         except (LinkLostError, MessageError) as error:
-            self._lost = error if isinstance(error, LinkLostError) else LinkLostError(str(error))
+            lost = error if isinstance(error, LinkLostError) else LinkLostError(str(error))
+        finally:
+            self._lost = lost
             for waiting in self._waiting.values():
                 if not waiting.done():
-                    waiting.set_exception(self._lost)
+                    waiting.set_exception(lost)
 
     async def lstat(self, path: bytes) -> Attributes | None:
         return await self._stat(wire.LSTAT, path)

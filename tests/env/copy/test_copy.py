@@ -17,7 +17,7 @@ from ez.env.copy.run import Copied, copy
 from ez.env.copy.way import Way
 from ez.env.copy.work import Tally
 from ez.errors import CopyError, EzError, HostUnreachableError, UsageError
-from ez.events import null_sink
+from ez.events import Event, null_sink
 
 SERVER = "/usr/lib/openssh/sftp-server"
 CUT = "dd bs=64k count=60 2>/dev/null"
@@ -241,6 +241,18 @@ def test_a_part_with_other_content_or_of_an_older_file_is_not_gone_on_with(
     copied(there, *words)
     assert (target / "big").read_bytes() == BIG[::-1]
     assert [path.name for path in target.iterdir()] == ["big"]
+
+
+@pytest.mark.parametrize("words", [["big", "env:"], ["env:big", "."]])
+def test_who_interrupts_it_does_not_wait(words: list[str], here: Path, there: Path) -> None:
+    """Ctrl-C ends the loop wherever it is, and with it who reads the answers that others wait for."""
+    ((here if words[0] == "big" else there) / "big").write_bytes(BIG)
+
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(parse_route(words), way(there), Tally(interrupt), 0)
 
 
 def test_what_is_in_the_way_stays_and_the_rest_is_copied(here: Path, there: Path) -> None:
