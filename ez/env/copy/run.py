@@ -61,6 +61,8 @@ def copy(
 
 
 async def _copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence[float], checksum: bool) -> None:
+    # Who interrupts a copy is not told of each part of it that ends.
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     is_first, moved = True, -1
     pauses = list(again)
     while True:

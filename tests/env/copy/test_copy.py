@@ -244,7 +244,9 @@ def test_a_part_with_other_content_or_of_an_older_file_is_not_gone_on_with(
 
 
 @pytest.mark.parametrize("words", [["big", "env:"], ["env:big", "."]])
-def test_who_interrupts_it_does_not_wait(words: list[str], here: Path, there: Path) -> None:
+def test_who_interrupts_it_does_not_wait(
+    words: list[str], here: Path, there: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Ctrl-C ends the loop wherever it is, and with it who reads the answers that others wait for."""
     ((here if words[0] == "big" else there) / "big").write_bytes(BIG)
 
@@ -253,6 +255,7 @@ def test_who_interrupts_it_does_not_wait(words: list[str], here: Path, there: Pa
 
     with pytest.raises(KeyboardInterrupt):
         copy(parse_route(words), way(there), Tally(interrupt), 0)
+    assert caplog.text == ""
 
 
 def test_what_is_in_the_way_stays_and_the_rest_is_copied(here: Path, there: Path) -> None:
