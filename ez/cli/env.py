@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,7 @@ from ez.cli.env_home import home
 from ez.cli.env_link import app as link
 from ez.cli.env_open import IdeOption, gate, open_environment
 from ez.cli.env_ports import ports
+from ez.cli.env_saved import app as saved
 from ez.cli.env_ssh import ssh
 from ez.cli.env_sync import sync
 from ez.cli.env_up import up
@@ -54,6 +55,9 @@ from ez.cli.share_print import share_line
 from ez.env.shares.model import ShareState
 from ez.errors import EzError, UsageError
 from ez.state import EnvironmentRecord
+
+if TYPE_CHECKING:
+    from ez.env.migrate.saving import Saved
 
 app = typer.Typer(help="Environments: a repo running on a computer.", no_args_is_help=True, rich_markup_mode=None)
 app.command()(cp)
@@ -304,7 +308,7 @@ def delete(
         bool, typer.Option("--work-tree", help="Also remove the work tree that ez made on the computer.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also when the work tree holds work that is nowhere else.")
+        bool, typer.Option("--force", help="Without saving work of the work tree that is nowhere else.")
     ] = False,
     forget: Annotated[
         bool, typer.Option("--forget", help="Only forget it here, for a computer that is gone for good.")
@@ -314,8 +318,10 @@ def delete(
     old_name: OldEnvironmentOption = None,
     old_computer: OldComputerOption = None,
 ) -> None:
-    """Delete an environment: its container, image and SSH alias; the work tree stays unless you ask."""
+    """Delete an environment: its container, image and SSH alias; the work tree stays unless you ask, and what of its
+    work is nowhere else is saved on this computer first."""
     from ez.cli.access import withdraw
+    from ez.cli.saving import save_tree, tell_saved
     from ez.env import manage
 
     with session("env-delete", json_output=json_output) as run:
@@ -329,17 +335,20 @@ def delete(
         run.stop_progress()
         confirm(f"delete {what} of `{record.name}` on `{record.computer}`?", yes=yes)
         removed: tuple[str, ...] = ()
+        kept: tuple[Saved, ...] = ()
         if not forget:
             with connect_alone(run, record) as host:
-                removed = manage.delete(host, record.name, tree=tree, force=force)
+                kept = save_tree(run, host, record.name) if tree and not force else ()
+                removed = manage.delete(host, record.name, tree=tree)
         end(run, record.name, record.computer, forget=True)
         withdraw(run, record)
         if json_output:
-            print_json(manage.Deleted(record.name, record.computer, (*removed, "alias")))
+            print_json(manage.Deleted(record.name, record.computer, (*removed, "alias"), kept))
         else:
             say(f"deleted `{record.name}` on `{record.computer}`: {', '.join((*removed, 'alias'))}")
-            if owned and not tree:
-                say(f"the work tree stays: {record.host_path} on {record.computer}")
+        tell_saved(run, kept)
+        if not json_output and owned and not tree:
+            say(f"the work tree stays: {record.host_path} on {record.computer}")
 
 
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(ssh)
@@ -414,3 +423,4 @@ def _print_line(line: str) -> None:
 app.command()(agent)
 app.command()(allow)
 app.add_typer(link, name="link")
+app.add_typer(saved, name="saved")

@@ -38,6 +38,7 @@ class Saved:
     commits: int
     module: str = ""
     name: str = ""
+    computer: str = ""
     before: bool = False
 
 
@@ -99,7 +100,16 @@ def home_keys(state: Path) -> tuple[str, ...]:
 
 def _told(folder: Path, group: Group, *, before: bool) -> tuple[Saved, ...]:
     return tuple(
-        Saved(group.environment, str(folder / each.file), each.changes, each.commits, each.module, group.name, before)
+        Saved(
+            environment=group.environment,
+            path=str(folder / each.file),
+            changes=each.changes,
+            commits=each.commits,
+            module=each.module,
+            name=group.name,
+            computer=group.computer,
+            before=before,
+        )
         for each in group.bundles
     )
 
