@@ -60,8 +60,8 @@ def test_ls_restore_and_rm(
     assert app.run(["env", "saved", "restore", "thesis", "--to", "again"]) == 1
     assert "run it inside a clone" in capsys.readouterr().err
     monkeypatch.chdir(home / "moved")
-    assert app.run(["env", "saved", "restore", row["name"], "--to", "../third"]) == 0
-    assert (home / "third" / "new.txt").read_text() == "only here\n"
+    assert app.run(["env", "saved", "restore", row["name"], "--to", "../again"]) == 0
+    assert (home / "again" / "new.txt").read_text() == "only here\n"
 
     assert app.run(["env", "saved", "rm"]) == 2
     assert app.run(["env", "saved", "rm", "--older", "1d", "--yes", "--json"]) == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,17 @@ def restore(folder: Path, group: Group, target: Path, others: Iterable[Path], si
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"not an empty directory: `{target}`", "choose a new one: --to DIR")
     bases = tuple(other for other in others if (other / ".git").exists())
+    made = [folder for folder in (target, *target.parents) if not folder.exists()]
+    try:
+        return _restore_all(folder, group, target, bases, sink)
+    except BaseException:
+        shutil.rmtree(made[-1] if made else target, ignore_errors=True)
+        if not made:
+            target.mkdir(exist_ok=True)
+        raise
+
+
+def _restore_all(folder: Path, group: Group, target: Path, bases: Iterable[Path], sink: Sink) -> tuple[str, ...]:
     left: list[str] = []
     for bundle in sorted(group.bundles, key=lambda each: each.module.count("/") if each.module else -1):
         if bundle.module:
