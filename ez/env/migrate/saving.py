@@ -66,21 +66,26 @@ def save_work(host: Host, env: str, folder: Path, sink: Sink, origin: Origin | N
     Raises SourceError where it cannot be read, or is too much; EzError where this computer has no room for it;
     LinkLostError when the connection drops.
     """
-    known = origin or Origin()
-    found = list(_find(Side(host, env), known.keys, sink, _DEPTH))
+    return save_side(Side(host, env), folder, sink, origin)
+
+
+def save_side(side: Side, folder: Path, sink: Sink, origin: Origin | None = None) -> tuple[Saved, ...]:
+    """The same for any side of a migration."""
+    known, env, computer = origin or Origin(), side.env, side.host.name
+    found = list(_find(side, known.keys, sink, _DEPTH))
     if not found:
         return ()
     bundles = tuple(each.bundle for each in found)
-    group = next((one for one in groups(folder) if same_work(one, host.name, env, bundles)), None)
+    group = next((one for one in groups(folder) if same_work(one, computer, env, bundles)), None)
     if group is not None:
         return _told(folder, group, before=True)
     _refuse_full(folder, sum(each.size for each in found))
-    stem = free_stem(folder, f"{host.name}.{env}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    stem = free_stem(folder, f"{computer}.{env}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
     files = [f"{stem}.bundle" if number == 0 else f"{stem}.{number}.bundle" for number in range(len(found))]
     for each, file in zip(found, files, strict=True):
         _fetch(each.side, each.size, folder, file)
     placed = tuple(bundle.placed(file) for bundle, file in zip(bundles, files, strict=True))
-    group = Group(stem, env, host.name, time.time(), known.url, known.path, placed)
+    group = Group(stem, env, computer, time.time(), known.url, known.path, placed)
     write_group(folder, group)
     return _told(folder, group, before=False)
 
