@@ -23,7 +23,10 @@ app = typer.Typer(
 )
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="Of a save, or of an environment: its newest one is meant.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="Of a save, or of an environment: its newest one is meant. Or a bundle's path."
+    ),
 ]
 
 
@@ -105,7 +108,7 @@ def restore(
         if json_output:
             print_json(Restored(group.name, str(target), left))
         else:
-            say(clean(f"restored the work of `{group.environment}` on {group.computer} in {target}"))
+            say(clean(f"restored the work of `{group.environment}` in {target}"))
         if left:
             say(clean(f"warning: not restored, since nothing has their commits: {', '.join(left[:10])}"))
 

@@ -63,6 +63,13 @@ def test_ls_restore_and_rm(
     assert app.run(["env", "saved", "restore", row["name"], "--to", "../again"]) == 0
     assert (home / "again" / "new.txt").read_text() == "only here\n"
 
+    (bundle,) = folder.glob("*.bundle")
+    assert app.run(["env", "saved", "restore", str(bundle), "--to", "../alone"]) == 0
+    assert Tree(home / "alone").status() == "?? new.txt\0"
+    bundle.write_bytes(bundle.read_bytes()[:-40])
+    assert app.run(["env", "saved", "restore", "thesis", "--to", "../damaged"]) == 1
+    assert not (home / "damaged").exists()
+
     assert app.run(["env", "saved", "rm"]) == 2
     assert app.run(["env", "saved", "rm", "--older", "1d", "--yes", "--json"]) == 0
     assert app.run(["env", "saved", "rm", row["name"]]) == 2

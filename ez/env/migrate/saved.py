@@ -60,7 +60,10 @@ def groups(folder: Path) -> tuple[Group, ...]:
 
 
 def named(folder: Path, name: str) -> Group:
-    """By its name, or the newest of the environment of that name. Raises UsageError."""
+    """By its name, or the newest of the environment of that name; or the path of a bundle, as machines make them that
+    stop by themselves. Raises UsageError."""
+    if name.endswith(".bundle") and Path(name).is_file():
+        return _alone(Path(name).resolve())
     every = groups(folder)
     for group in every:
         if name in (group.name, group.environment, f"{group.computer}.{group.environment}"):
@@ -100,6 +103,17 @@ def remove(folder: Path, group: Group) -> None:
             (folder / bundle.file).unlink(missing_ok=True)
     except OSError as error:
         raise EzError(f"cannot be removed: `{group.name}`: {error.strerror}", f"ls -l {folder}") from error
+
+
+def _alone(file: Path) -> Group:
+    """One that nothing is written down of; its header (gitformat-bundle(5)) has the kind of its objects."""
+    with file.open("rb") as lines:
+        head = lines.read(200)
+    form = "sha256" if b"@object-format=sha256\n" in head else "sha1"
+    bundle = Bundle(str(file), "", 0, 0, "", form)
+    return Group(
+        file.name.removesuffix(".bundle"), file.name.split(".")[0], "", file.stat().st_mtime, "", "", (bundle,)
+    )
 
 
 def _read(file: Path) -> Group | None:

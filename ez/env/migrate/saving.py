@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ez.env.migrate.bases import look
 from ez.env.migrate.plan import check_path
 from ez.env.migrate.saved import Bundle, Group, free_stem, groups, same_work, write_group
 from ez.env.migrate.side import Side
+from ez.env.source.wire import Reply
 from ez.errors import EzError, LinkLostError, SourceError
 from ez.events import Notice, Sink
 from ez.names import shown
@@ -86,7 +88,8 @@ def save_side(side: Side, folder: Path, sink: Sink, origin: Origin | None = None
         _fetch(each.side, each.size, folder, file)
     placed = tuple(bundle.placed(file) for bundle, file in zip(bundles, files, strict=True))
     group = Group(stem, env, computer, time.time(), known.url, known.path, placed)
-    write_group(folder, group)
+    with _writable(folder):
+        write_group(folder, group)
     return _told(folder, group, before=False)
 
 
@@ -128,14 +131,22 @@ def _find(side: Side, keys: tuple[str, ...], sink: Sink, depth: int) -> Iterator
         return
     reply = side.call("save", keys, {}, sink)
     if "size" in reply.values:
-        changes, commits = (int(reply.value(name)) for name in ("changes", "commits"))
+        changes, commits = (_number(reply, name) for name in ("changes", "commits"))
         bundle = Bundle("", side.sub, changes, commits, reply.value("snapshot"), seen.format, seen.settings)
-        yield _Found(side, bundle, int(reply.value("size")))
+        yield _Found(side, bundle, _number(reply, "size"))
     for inside in (*seen.modules, *(path.rstrip("/") for path in seen.nested)):
         check_path(inside)
         if depth == 0:
             raise SourceError(f"repos inside one another too deep: `{shown(side.sub)}`", "move the inner ones out")
         yield from _find(side.below(inside, ""), keys, sink, depth - 1)
+
+
+def _number(reply: Reply, key: str) -> int:
+    """Raises SourceError for an answer that is none."""
+    value = reply.value(key)
+    if not (value.isascii() and value.isdigit() and len(value) < 20):
+        raise SourceError(f"an answer that is no number: {key} `{shown(value)}`", "run the same line again")
+    return int(value)
 
 
 def _refuse_heavy(side: Side, sink: Sink) -> None:
@@ -144,7 +155,7 @@ def _refuse_heavy(side: Side, sink: Sink) -> None:
         return
     why = "no room for a copy on its disk" if reply.value("heavy") == "disk" else f"at most {MOST_BYTES >> 30} GB"
     largest = ", ".join(f"`{shown(path)}`" for path in reply.lists.get("largest", ()))
-    size = int(reply.value("bytes")) / 1e9
+    size = _number(reply, "bytes") / 1e9
     raise SourceError(
         f"too much to save of `{side.env}`: {size:.1f} GB of files that Git has not, {why}; the largest: {largest}",
         "have Git ignore what need not be kept, or fetch it first: ez env cp",
@@ -152,8 +163,9 @@ def _refuse_heavy(side: Side, sink: Sink) -> None:
 
 
 def _refuse_full(folder: Path, size: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    free = shutil.disk_usage(folder).free
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = shutil.disk_usage(folder).free
     if free < size + _SPARE:
         raise EzError(
             f"no room to save {size / 1e6:.0f} MB on this computer: {free / 1e6:.0f} MB free in `{folder}`",
@@ -164,16 +176,24 @@ def _refuse_full(folder: Path, size: int) -> None:
 def _fetch(side: Side, size: int, folder: Path, name: str) -> None:
     """The bundle as a file that appears whole, readable by this person alone."""
     fresh = folder / f".{name}.new"
-    fresh.touch(mode=0o600)
     try:
-        with fresh.open("wb") as file:
-            while file.tell() < size:
-                part = side.plain("send", [str(file.tell()), str(_AT_ONCE)], {}).stdout
-                if not part:
-                    raise LinkLostError(f"the work on {side.name} broke off", "run the same line again")
-                file.write(part)
-        fresh.replace(folder / name)
-    except OSError as error:
-        raise EzError(f"cannot be saved in `{folder}`: {error.strerror}", "free some space") from error
+        with _writable(folder):
+            fresh.touch(mode=0o600)
+            with fresh.open("wb") as file:
+                while file.tell() < size:
+                    part = side.plain("send", [str(file.tell()), str(_AT_ONCE)], {}).stdout
+                    if not part or file.tell() + len(part) > size:
+                        raise LinkLostError(f"the work on {side.name} broke off", "run the same line again")
+                    file.write(part)
+            fresh.replace(folder / name)
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EzError(f"cannot be saved in `{folder}`: {error.strerror}", f"ls -ld {folder}; df -h {folder}") from error

@@ -7,7 +7,8 @@ parcel=$(cat "$here/parcel")
 most=2147483648
 kept=5
 umask 077
-temporary=$(mktemp -d) || exit 1
+rm -rf "$place"/.work.*
+temporary=$(mktemp -d "$place/.work.XXXXXX") || exit 1
 trap 'rm -rf "$temporary"' EXIT
 
 # Records, one a line; a line end in one is \001.
@@ -64,7 +65,7 @@ store() {
             failed
             return
         fi
-        mv "$temporary/reply" "$place/.new" && mv "$place/.new" "$place/$file" || { failed; return; }
+        mv "$temporary/reply" "$place/$file" || { failed; return; }
         printf '%s\n%s\n' "$mark" "$file" >"$known"
     fi
     printf '%s: %s\n' "$environment${sub:+ $sub}" "$place/$file"

@@ -4,6 +4,8 @@ enter "$1" "$2" "$3" "$4" "$5" "$6"
 shift 6
 [ -n "$real" ] || fail gone
 now=$(own_git rev-parse refs/ez/now)
+# Of earlier looks nothing is left.
+own_git prune --expire=now 2>/dev/null || :
 say snapshot "$now"
 head=$(real_git rev-parse -q --verify 'HEAD^{commit}' || :)
 head_tree=$empty_tree

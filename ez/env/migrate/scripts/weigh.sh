@@ -7,6 +7,8 @@ if [ -z "$real" ]; then
     exit 0
 fi
 copy_index
+# What an earlier look has stored counts no more.
+if [ -f "$own/files.index" ]; then cp -p "$own/files.index" "$own/look.index"; fi
 at "$own/look.index" update-index -q --refresh --ignore-submodules >/dev/null 2>&1 || :
 {
     at "$own/look.index" diff-files -z --name-only --no-renames --ignore-submodules=all
