@@ -24,9 +24,7 @@ app = typer.Typer(
 
 NameArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="NAME", help="Of a save, or of an environment: its newest one is meant. Or a bundle's path."
-    ),
+    typer.Argument(metavar="NAME", help="Of a save; of an environment, for its newest one; or a bundle's path."),
 ]
 
 

@@ -111,9 +111,8 @@ def _alone(file: Path) -> Group:
         head = lines.read(200)
     form = "sha256" if b"@object-format=sha256\n" in head else "sha1"
     bundle = Bundle(str(file), "", 0, 0, "", form)
-    return Group(
-        file.name.removesuffix(".bundle"), file.name.split(".")[0], "", file.stat().st_mtime, "", "", (bundle,)
-    )
+    environment, name = file.name.split(".")[0], file.name.removesuffix(".bundle")
+    return Group(name, environment, "", file.stat().st_mtime, "", "", (bundle,))
 
 
 def _read(file: Path) -> Group | None:
