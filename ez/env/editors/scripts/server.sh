@@ -1,5 +1,6 @@
 # Put an editor's server in place. $1: its directory below the home, $2: the commit, $3: the prefix of its name,
-# $4: its program, $5: the address with {arch}, or `-` for an archive on standard input (with its architecture as $6).
+# $4: its program, $5: another place below the first where it is looked for, $6: the address, or `-` for an archive on
+# standard input. {arch} in both is as VS Code's servers have it, {machine} as most others.
 # Prints `server PATH` and `state here|fetched`, or `no-server REASON`. Whoever is killed in it leaves no half of one.
 set -u
 umask 022
@@ -7,9 +8,9 @@ home=$HOME/$1
 commit=$2
 server=$home/cli/servers/$3-$commit/server
 case $(uname -m) in
-    x86_64) arch=x64 ;;
-    aarch64) arch=arm64 ;;
-    armv7l) arch=armhf ;;
+    x86_64) arch=x64 machine=x86_64 ;;
+    aarch64) arch=arm64 machine=arm64 ;;
+    armv7l) arch=armhf machine=armhf ;;
     *) echo "no-server there is none for $(uname -m)"; exit 0 ;;
 esac
 
@@ -20,13 +21,13 @@ main() {
     if [ -e /etc/alpine-release ]; then
         refuse "this image is Alpine's; the editor fetches another one by itself"
     fi
-    mkdir -p "$home/cli/servers" "$home/bin" || refuse "no room in $home"
+    mkdir -p "$home/cli/servers" || refuse "no room in $home"
     work=$(mktemp -d "$home/cli/servers/.new.XXXXXX") || refuse "no room in $home"
     trap 'rm -rf "$work"' EXIT
-    if [ "$5" = - ]; then
+    if [ "$6" = - ]; then
         cat >"$work/archive"
     else
-        address=$(printf '%s' "$5" | sed "s/{arch}/$arch/")
+        address=$(filled "$6")
         fetch "$address" || refuse "cannot download from $(printf '%s' "$address" | sed 's|//[^/@]*@|//|')"
     fi
     mkdir "$work/server"
@@ -38,10 +39,16 @@ main() {
     place=${server%/server}
     rm -rf "$place"
     mkdir "$place" && mv "$work/server" "$server" || refuse "no room in $home"
-    # Older versions of the remote extension look here.
-    [ -e "$home/bin/$commit" ] || ln -s "$server" "$home/bin/$commit"
+    link=$home/$(filled "$5")
+    mkdir -p "${link%/*}"
+    [ -e "$link" ] || ln -sfn "$server" "$link"
+    # What the build file names is in the image for VS Code's own server.
+    theirs=$HOME/.vscode-server/extensions
+    if [ -d "$theirs" ] && [ ! -e "$home/extensions" ]; then cp -R "$theirs" "$home/extensions"; fi
     tell fetched
 }
+
+filled() { printf '%s' "$1" | sed "s/{arch}/$arch/g; s/{machine}/$machine/g"; }
 
 fetch() {
     command -v curl >/dev/null 2>&1 || return 1
@@ -54,7 +61,7 @@ tell() {
 }
 
 refuse() {
-    printf 'no-server %s\narch %s\n' "$1" "$arch"
+    printf 'no-server %s\narch %s\nmachine %s\n' "$1" "$arch" "$machine"
     exit 0
 }
 
