@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.env.editors.vendor import COMMIT, Vendor
+from tests.env.web.gallery import Gallery
 from tests.integration.browser import Browser
 from tests.integration.person import Person
 from tests.integration.places import Place, commit, write_files
@@ -24,6 +25,10 @@ NOTEBOOK = """\
 {"cells": [{"cell_type": "code", "execution_count": null, "id": "a", "metadata": {}, "outputs": [],
 "source": ["import numpy\\n", "numpy.arange(12).reshape(3, 4) ** 2"]}], "metadata": {"kernelspec":
 {"display_name": "Python 3", "language": "python", "name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}
+"""
+DEVCONTAINER = """\
+{"customizations": {"vscode": {"extensions": ["ann.theme", "absent.one", "--evil"], // and
+"settings": {"editor.renderWhitespace": "all"}}}}
 """
 
 
@@ -37,14 +42,13 @@ def browser(home: Path) -> Iterator[Browser]:
 def work(home: Path) -> Path:
     """The example, with a notebook, as the repo `hello`."""
     folder = Path(shutil.copytree(EXAMPLE, home / "work" / "hello"))
-    return commit(write_files(folder, {"squares.ipynb": NOTEBOOK}))
+    return commit(write_files(folder, {"squares.ipynb": NOTEBOOK, ".devcontainer.json": DEVCONTAINER}))
 
 
 def test_both_are_opened_by_one_command(local: Place, person: Person, work: Path, name: str, browser: Browser) -> None:
     gone = person.ez("env", "go", str(work), "-e", name, "--ide", "jupyter", "--json", cwd=work).json
     jupyter_runs_a_notebook(browser, gone["access"]["link"], name)
-    opened = person.ez("env", "open", name, "--ide", "web", "--json").json
-    assert (opened["editor"], opened["opened"], opened["reason"]) == ("web", False, "this session has no screen")
+    opened = the_web_editor_has_what_the_repo_and_the_person_want(local, person, name)
     the_editor_edits_and_has_a_terminal(browser, person, opened["link"], name)
     an_editor_of_this_computer_is_opened(person, name)
     nothing_is_open_to_others(local, person, name, gone, opened)
@@ -69,12 +73,33 @@ def jupyter_runs_a_notebook(browser: Browser, link: str, name: str) -> None:
     browser.picture(pictures() / "jupyter.png")
 
 
+def the_web_editor_has_what_the_repo_and_the_person_want(local: Place, person: Person, name: str) -> dict[str, Any]:
+    """As far as its gallery has it; what it has not is told."""
+    gallery = Gallery(local.container(name)["NetworkSettings"]["Gateway"], ("ann.theme", "own.keys"))
+    command = ("env", "open", name, "--ide", "web", "--json")
+    try:
+        done = person.ez(*command, EZ_MIRROR_OPEN_VSX=gallery.address, EZ_EXTENSIONS="own.keys")
+    finally:
+        gallery.close()
+    opened: dict[str, Any] = done.json
+    assert (opened["editor"], opened["opened"], opened["reason"]) == ("web", False, "this session has no screen")
+    assert opened["notices"] == [
+        "not an extension's name, and not installed: `--evil`",
+        "extensions that could not be installed: absent.one: Extension 'absent.one' not found.",
+    ]
+    there = person.ssh(f"{name}.ez", "ls .vscode-server/extensions; .local/share/ez/web/program --list-extensions")
+    assert there.stdout.split() == ["ann.theme-1.2.3", "extensions.json", "own.keys-1.2.3", "ann.theme", "own.keys"]
+    return opened
+
+
 def the_editor_edits_and_has_a_terminal(browser: Browser, person: Person, link: str, name: str) -> None:
     browser.go(link)
     listed = "[...document.querySelectorAll('.explorer-folders-view .monaco-list-row')]"
     browser.until(f"{listed}.some(row => row.innerText.includes('build.envd'))")
     browser.click(f"{listed}.find(row => row.innerText.includes('build.envd'))")
     browser.until("document.querySelector('.editor-instance .view-lines')?.innerText.includes('def')")
+    # As the repo's `devcontainer.json` has it.
+    browser.until("document.querySelector('.editor-instance .view-lines .mtkw')")
     browser.press("`", 192, modifiers=2)
     browser.click("document.querySelector('.terminal-wrapper.active .xterm-screen')")
     inside(browser, "echo from-$((40 + 2)) > typed.txt; python --version\n", person, name)
@@ -112,10 +137,12 @@ def an_editor_of_this_computer_is_opened(person: Person, name: str) -> None:
         ).json
     finally:
         vendor.close()
-    assert (opened["opened"], opened["notices"]) == (True, [])
+    assert (opened["opened"], len(opened["notices"])) == (True, 2)
     assert called.read_text() == f"--remote ssh-remote+{name}.ez /home/envd/{name}\n"
     server = f".vscode-server/cli/servers/Stable-{COMMIT}/server"
-    assert person.ssh(f"{name}.ez", f"cat {server}/product.json extensions.txt").stdout.endswith("ms-python.python\n")
+    assert person.ssh(f"{name}.ez", f"cat {server}/product.json extensions.txt").stdout.endswith(
+        "ann.theme\nms-python.python\n"
+    )
 
 
 def nothing_is_open_to_others(

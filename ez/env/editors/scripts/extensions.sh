@@ -27,6 +27,6 @@ for id in $missing; do
         echo "installed $id"
         continue
     fi
-    why=$(printf '%s\n' "$said" | grep -iF -e "${id%@*}" | tail -n 1)
+    why=$(printf '%s\n' "$said" | grep -v '^Failed Installing' | grep -iF -e "${id%@*}" | tail -n 1)
     echo "failed $id $(printf '%s\n' "${why:-$said}" | tail -n 1 | cut -c 1-200)"
 done
