@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ NOTEBOOK = """\
 {"display_name": "Python 3", "language": "python", "name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}
 """
 DEVCONTAINER = """\
-{"customizations": {"vscode": {"extensions": ["ann.theme", "absent.one", "--evil"], // and
+{"customizations": {"vscode": {"extensions": ["ann.theme", "absent.one", "e;vil"], // and
 "settings": {"editor.renderWhitespace": "all"}}}}
 """
 
@@ -84,7 +85,7 @@ def the_web_editor_has_what_the_repo_and_the_person_want(local: Place, person: P
     opened: dict[str, Any] = done.json
     assert (opened["editor"], opened["opened"], opened["reason"]) == ("web", False, "this session has no screen")
     assert opened["notices"] == [
-        "not an extension's name, and not installed: `--evil`",
+        "not an extension's name, and not installed: `e;vil`",
         "extensions that could not be installed: absent.one: Extension 'absent.one' not found.",
     ]
     there = person.ssh(f"{name}.ez", "ls .vscode-server/extensions; .local/share/ez/web/program --list-extensions")
@@ -157,8 +158,7 @@ def nothing_is_open_to_others(
     assert set(modes.split("\n")[2:-1]) == {"700 directory"}
     token = person.ssh(f"{name}.ez", "cat .local/share/ez/jupyter/token").stdout
     assert len(token) == 48
-    processes = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    assert token not in processes
+    assert token not in "".join(processes())
     kept = [path for path in person.home.rglob("*") if path.is_file() and "browser" not in path.parts]
     assert [path for path in kept if token.encode() in path.read_bytes()] == []
     folder = person.database.parent / "web"
@@ -177,7 +177,10 @@ def an_address_is_good_once(browser: Browser, person: Person, link: str, name: s
 
 
 def it_survives_a_restart(browser: Browser, person: Person, name: str) -> None:
-    """The same gate leads to what was started anew."""
+    """The same gate leads to what was started anew. One that is killed leaves no OpenSSH behind."""
+    for line in gates(name, "pid,args"):
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+    wait_until_none(lambda: [line for line in processes() if " -N -T -L " in line and f" {name}." in line])
     person.ez("env", "stop", name)
     person.ez("env", "start", name)
     link = person.ez("env", "open", name, "--ide", "jupyter", "--json").json["link"]
@@ -187,16 +190,23 @@ def it_survives_a_restart(browser: Browser, person: Person, name: str) -> None:
 
 def everything_ends_with_the_environment(person: Person, name: str) -> None:
     person.ez("env", "delete", name, "--yes")
-    deadline = time.monotonic() + 10
-    while gates(name):
-        assert time.monotonic() < deadline, gates(name)
-        time.sleep(0.1)
+    wait_until_none(lambda: gates(name))
     assert list((person.database.parent / "web").iterdir()) == []
 
 
-def gates(name: str) -> list[str]:
-    listed = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if "env gate" in line and name in line]
+def gates(name: str, shown: str = "args") -> list[str]:
+    return [line for line in processes(shown) if "env gate" in line and name in line]
+
+
+def processes(shown: str = "args") -> list[str]:
+    return subprocess.run(["ps", "axww", "-o", shown], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def wait_until_none(found: Callable[[], list[str]]) -> None:
+    deadline = time.monotonic() + 10
+    while left := found():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
 
 
 def pictures() -> Path:

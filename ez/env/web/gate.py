@@ -17,7 +17,7 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
-from ez.env.web.http import BadRequest, Head, parse_head
+from ez.env.http import BadRequest, Head, parse_head
 
 TICKET_SECONDS = 120.0
 OPEN = "/.ez/open"
@@ -88,7 +88,7 @@ class Gate:
 
     def _refusal(self, head: Head) -> str:
         host = head.get("host").lower()
-        if host not in self._hosts:
+        if host not in self._hosts or not head.target.startswith("/") or head.method == "CONNECT":
             return "This is not where you think you are."
         origin = head.get("origin").lower()
         if origin and origin != f"http://{host}":

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 from ez.env.ports.held import hold
@@ -24,6 +25,7 @@ IDLE_SECONDS = 12 * 3600.0
 LOST_SECONDS = 3600.0
 _LONGEST_PAUSE = 20.0
 _LOOK_SECONDS = 5.0
+_TIED = files("ez.env.web").joinpath("scripts", "tied.sh").read_text("utf-8")
 
 
 @dataclass
@@ -129,8 +131,13 @@ class Holder:
         """Until the connection ends, or is to lead elsewhere."""
         self.held.upstream.unlink(missing_ok=True)
         with self.log.open("ab") as log:
+            # Its end of this pipe closes with this process, and OpenSSH's with it, even where nobody can clean up.
             process = await asyncio.create_subprocess_exec(
-                *self._command(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.variables)
+                *("sh", "-c", _TIED, "sh", *self._command()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=dict(self.variables),
             )
         waits = [asyncio.create_task(process.wait()), asyncio.create_task(self._moved.wait())]
         try:
