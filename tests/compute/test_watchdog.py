@@ -10,6 +10,7 @@ from ez.compute.facts import facts
 from ez.compute.idle import keep_awake, why
 from ez.compute.need import DEALLOCATE, POWER_OFF, SUSPEND, IdleNeed, Need
 from ez.compute.prepare import prepare
+from ez.ssh.host import Host
 from tests.compute.test_prepare import Events, login
 from tests.testbed import TestComputer
 from tests.testbed.shell import wait_until
@@ -49,6 +50,7 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
         assert "login" in look(computer)["reasons"]
         # A connection that is open and says nothing is no work.
         assert look(computer)["reasons"] == ""
+        check_an_editor_s_window_is_no_work(computer, host)
     computer.exec(PROCESSOR.format(5000, 1000))
     assert "processor" in look(computer)["reasons"]
     computer.exec(PROCESSOR.format(5001, 90000))
@@ -90,6 +92,23 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     look(computer)
     computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced; {WATCH}", check=False)
     wait_until(lambda: not computer.runs, "the machine is off", 60)
+
+
+def check_an_editor_s_window_is_no_work(computer: TestComputer, host: Host) -> None:
+    """It moves much the same each minute, for ever; somebody who works does not. A cell that only waits is work."""
+
+    def moves(count: int) -> str:
+        host.run(["head", "-c", str(count), "/dev/zero"])
+        return look(computer)["reasons"]
+
+    computer.exec("rm -f /run/ez/watchdog/moved")
+    assert [moves(200_000 + 500 * minute) for minute in range(10)] == ["login"] * 10
+    assert [moves(count) for count in (200_000, 204_000, 199_000)] == [""] * 3
+    assert [moves(count) for count in (240_000, 200_000)] == ["login", ""]
+    computer.exec("docker exec work useradd --create-home envd; echo 'test $(id -un) = envd' >/usr/local/lib/ez/cell")
+    assert moves(200_000) == "cell"
+    computer.exec("echo exit 1 >/usr/local/lib/ez/cell")
+    assert moves(200_000) == ""
 
 
 def check_the_cloud_is_asked(computer: TestComputer, events: Events) -> None:

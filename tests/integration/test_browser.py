@@ -21,6 +21,7 @@ from tests.integration.person import Person
 from tests.integration.places import Place, commit, write_files
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hello"
+CELL = Path(__file__).parents[2] / "ez" / "compute" / "scripts" / "cell.sh"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 NOTEBOOK = """\
 {"cells": [{"cell_type": "code", "execution_count": null, "id": "a", "metadata": {}, "outputs": [],
@@ -29,7 +30,7 @@ NOTEBOOK = """\
 """
 DEVCONTAINER = """\
 {"customizations": {"vscode": {"extensions": ["ann.theme", "absent.one", "e;vil"], // and
-"settings": {"editor.renderWhitespace": "all"}}}}
+"settings": {"editor.fontSize": 15}}}}
 """
 
 
@@ -49,6 +50,7 @@ def work(home: Path) -> Path:
 def test_both_are_opened_by_one_command(local: Place, person: Person, work: Path, name: str, browser: Browser) -> None:
     gone = person.ez("env", "go", str(work), "-e", name, "--ide", "jupyter", "--json", cwd=work).json
     jupyter_runs_a_notebook(browser, gone["access"]["link"], name)
+    a_cell_that_only_waits_is_work_for_the_watchdog(browser, local, name)
     opened = the_web_editor_has_what_the_repo_and_the_person_want(local, person, name)
     the_editor_edits_and_has_a_terminal(browser, person, opened["link"], name)
     an_editor_of_this_computer_is_opened(person, name)
@@ -72,6 +74,20 @@ def jupyter_runs_a_notebook(browser: Browser, link: str, name: str) -> None:
         "[...document.querySelectorAll('.jp-toastContainer button, .Toastify button')].find(e => e.innerText == 'No')"
     )
     browser.picture(pictures() / "jupyter.png")
+
+
+def a_cell_that_only_waits_is_work_for_the_watchdog(browser: Browser, local: Place, name: str) -> None:
+    """What asks is the program that it runs for each environment."""
+    (container,) = local.containers(name).values()
+    asks = f"docker exec -i --user envd --env HOME=/home/envd {container} sh <{CELL} && echo runs || echo not"
+    assert local.root(asks) == "not\n"
+    browser.click("document.querySelector('.jp-Notebook .cm-content')")
+    browser.press("a", 65, modifiers=2)
+    browser.type("import time; time.sleep(3600)")
+    browser.press("Enter", 13, modifiers=2)
+    deadline = time.monotonic() + 20
+    while local.root(asks) != "runs\n":
+        assert time.monotonic() < deadline, "the cell does not run"
 
 
 def the_web_editor_has_what_the_repo_and_the_person_want(local: Place, person: Person, name: str) -> dict[str, Any]:
@@ -100,7 +116,8 @@ def the_editor_edits_and_has_a_terminal(browser: Browser, person: Person, link: 
     browser.click(f"{listed}.find(row => row.innerText.includes('build.envd'))")
     browser.until("document.querySelector('.editor-instance .view-lines')?.innerText.includes('def')")
     # As the repo's `devcontainer.json` has it.
-    browser.until("document.querySelector('.editor-instance .view-lines .mtkw')")
+    lines = "document.querySelector('.editor-instance .view-lines')"
+    browser.until(f"getComputedStyle({lines}).fontSize == '15px'")
     browser.press("`", 192, modifiers=2)
     browser.click("document.querySelector('.terminal-wrapper.active .xterm-screen')")
     inside(browser, "echo from-$((40 + 2)) > typed.txt; python --version\n", person, name)

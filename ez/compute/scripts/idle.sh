@@ -50,13 +50,18 @@ typed_at_login() {
     is_uneven "$moved"
 }
 
-# A window of an editor or a notebook that nobody looks at moves much the same each minute, for ever; what a person
-# does is uneven. So of more than the least of the last ten minutes only what is above it counts. $1: bytes.
+# A window of an editor or a notebook that nobody looks at moves the same each minute, for ever, to a hundredth; what a
+# person does is uneven. So what counts is above the least of the last ten minutes. $1: bytes since the last look.
 is_uneven() {
+    before=$(remembered moment "$uptime")
+    passed=$((uptime - ${before:-0}))
+    [ "$passed" -lt 60 ] || [ "$passed" -gt 120 ] || set -- $(($1 * 60 / passed))
+    # Less than nothing where a connection ended.
+    [ "$1" -ge 0 ] || set -- 0
     least=$(awk 'NR == 1 || $1 < least { least = $1 } END { print NR < 10 ? 0 : least }' "$now/moved" 2>/dev/null)
     { tail -n 9 "$now/moved" 2>/dev/null; echo "$1"; } >"$now/moved.new"
     mv "$now/moved.new" "$now/moved"
-    [ "$1" -gt $((${least:-0} + ${least:-0} / 4 + 2000)) ]
+    [ "$1" -gt $((${least:-0} + ${least:-0} / 16 + 2000)) ]
 }
 
 # More than a quarter of a processor: what watches files in an editor's back stays below that.
