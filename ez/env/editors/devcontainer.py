@@ -24,25 +24,28 @@ done
 
 @dataclass(frozen=True)
 class Customizations:
-    """`extensions` as they are written there, `settings` by their names."""
+    """`extensions` as they are written there, `settings` by their names; `trouble` says why nothing could be read."""
 
     extensions: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    trouble: str = ""
 
 
 def read(host: CommandHost, workdir: str, note: str) -> tuple[str, Customizations]:
     """What was noted in a file below the home inside, and what the repo says; one round trip."""
-    text = host.script(_READ, [workdir, str(LARGEST), note], timeout=60).text
+    text = host.script(_READ, [workdir, str(LARGEST + 1), note], timeout=60).text
     noted, _, document = text.partition("\n")
     return noted.strip(), parse(document)
 
 
 def parse(text: str) -> Customizations:
     """`customizations.vscode`, or what older files have at the top."""
+    if len(text) > LARGEST:
+        return Customizations(trouble=f"`devcontainer.json` is larger than {LARGEST // 1_000_000} MB, and not read")
     try:
-        document = json.loads(without_comments(text), parse_constant=_refuse)
+        document = json.loads(without_comments(text), parse_constant=_refuse) if text.strip() else {}
     except (ValueError, RecursionError):
-        return Customizations()
+        return Customizations(trouble="`devcontainer.json` is not JSON, and not read")
     top = document if isinstance(document, dict) else {}
     found: object = top
     for key in ("customizations", "vscode"):

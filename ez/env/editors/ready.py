@@ -60,7 +60,7 @@ def equip(host: CommandHost, target: Target, workdir: str, own: Sequence[str]) -
     noted, asked = devcontainer.read(host, workdir, note)
     wanted, fitting = wanted_extensions(asked.extensions, own), settings.fitting(asked.settings)
     notices = [f"not an extension's name, and not installed: `{_plain(name)}`" for name in wanted.refused[:3]]
-    notices += fitting.notices
+    notices += [*fitting.notices, *([asked.trouble] if asked.trouble else [])]
     text = "\n".join([target.version, *wanted.ids, json.dumps(fitting.settings)])
     digest = hashlib.sha256(text.encode()).hexdigest()
     if noted == digest:

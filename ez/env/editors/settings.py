@@ -32,13 +32,22 @@ class Fitting:
 
 
 def fitting(wanted: Settings) -> Fitting:
-    """Those with a name that an editor's setting can have."""
+    """Those with a name that an editor's setting can have, and a value that JSON can."""
     if len(json.dumps(wanted)) > LARGEST:
         return Fitting(notices=("the settings of `devcontainer.json` are too large, and left out",))
-    fine = {name: value for name, value in wanted.items() if _NAME.fullmatch(name)}
+    fine = {name: value for name, value in wanted.items() if _NAME.fullmatch(name) and _is_json(value)}
     left = len(wanted) - len(fine)
-    odd = f"{left} names in the settings of `devcontainer.json` are none of settings, and left out"
+    odd = f"left out {left} of the settings of `devcontainer.json`: none that an editor can have"
     return Fitting(fine, (odd,) if left else ())
+
+
+def _is_json(value: object) -> bool:
+    """Not so for a number that is too large for one."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def apply(host: CommandHost, folder: str, wanted: Settings) -> str:
