@@ -124,8 +124,7 @@ class Gate:
                 raise OSError
             inside, to_inside = await asyncio.open_unix_connection(str(self.upstream))
         except OSError:
-            text = "The environment does not answer. This page tries again."
-            await _say(writer, "502 Bad Gateway", text, ("Refresh: 3",))
+            await self._say_none(writer)
             return
         try:
             to_inside.write(self._changed(head).encode())
@@ -134,11 +133,18 @@ class Gate:
             # A websocket ends with either side, a request with its answer.
             ends = {sending, receiving} if head.upgrades else {receiving}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done() and not receiving.result():
+                # OpenSSH is there, and nobody at the other end.
+                await self._say_none(writer)
             for task in (sending, receiving):
                 task.cancel()
             await asyncio.gather(sending, receiving, return_exceptions=True)
         finally:
             to_inside.close()
+
+    async def _say_none(self, writer: asyncio.StreamWriter) -> None:
+        text = f"The environment does not answer. This page tries again; `{self.hint}` starts what is served there."
+        await _say(writer, "502 Bad Gateway", text, ("Refresh: 3",))
 
     def _changed(self, head: Head) -> Head:
         others = "; ".join(f"{name}={value}" for name, value in head.cookies if not name.startswith("ez-"))
@@ -150,16 +156,18 @@ class Gate:
         return head.with_headers(added, dropped)
 
 
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, limit: int | None) -> None:
-    """Bytes as they come, `limit` of them at most."""
-    left = limit
-    while left is None or left > 0:
-        data = await source.read(_CHUNK if left is None else min(_CHUNK, left))
-        if not data:
-            return
-        target.write(data)
-        await target.drain()
-        left = None if left is None else left - len(data)
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, limit: int | None) -> int:
+    """Bytes as they come, `limit` of them at most, until either side ends; how many there were."""
+    count = 0
+    with suppress(OSError):
+        while limit is None or count < limit:
+            data = await source.read(_CHUNK if limit is None else min(_CHUNK, limit - count))
+            if not data:
+                break
+            count += len(data)
+            target.write(data)
+            await target.drain()
+    return count
 
 
 async def _say(writer: asyncio.StreamWriter, status: str, text: str, lines: Sequence[str] = ()) -> None:
