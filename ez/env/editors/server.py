@@ -44,17 +44,19 @@ def place_server(host: CommandHost, server: Server, release: Release, mirror: st
     address = address_of(server, release, mirror)
     arguments = [server.home, release.commit, server.prefix, server.program]
     arguments.append(server.bin.replace("{commit}", release.commit))
-    told = _told(host.script(_script("server"), [*arguments, address], timeout=_FETCH_SECONDS, check=False).text)
+    told = _ask(host, arguments, f"{address}\n".encode())
     if "server" not in told and "arch" in told:
         archive = _fetched(address.replace("{arch}", told["arch"]).replace("{machine}", told.get("machine", "")))
         if archive is not None:
-            again = host.script(
-                _script("server"), [*arguments, "-"], input=archive, timeout=_FETCH_SECONDS, check=False
-            )
-            told = _told(again.text)
+            told = _ask(host, arguments, b"-\n" + archive)
     if "server" not in told:
         return Placed(reason=told.get("no-server", "it could not be looked for"))
     return Placed(f"{told['server']}/bin/{server.program}", told.get("state") == "fetched")
+
+
+def _ask(host: CommandHost, arguments: Sequence[str], data: bytes) -> dict[str, str]:
+    done = host.script(_script("server"), arguments, input=data, timeout=_FETCH_SECONDS, check=False)
+    return _told(done.text)
 
 
 def address_of(server: Server, release: Release, mirror: str = "") -> str:

@@ -1,6 +1,6 @@
 # Put an editor's server in place. $1: its directory below the home, $2: the commit, $3: the prefix of its name,
-# $4: its program, $5: another place below the first where it is looked for, $6: the address, or `-` for an archive on
-# standard input. {arch} in both is as VS Code's servers have it, {machine} as most others.
+# $4: its program, $5: another place below the first where it is looked for. Standard input: a line with the address, which
+# may have a password, or `-` and the archive. {arch} in both is as VS Code's servers have it, {machine} as most others.
 # Prints `server PATH` and `state here|fetched`, or `no-server REASON`. Whoever is killed in it leaves no half of one.
 set -u
 umask 022
@@ -24,10 +24,11 @@ main() {
     mkdir -p "$home/cli/servers" || refuse "no room in $home"
     work=$(mktemp -d "$home/cli/servers/.new.XXXXXX") || refuse "no room in $home"
     trap 'rm -rf "$work"' EXIT
-    if [ "$6" = - ]; then
+    IFS= read -r address
+    if [ "$address" = - ]; then
         cat >"$work/archive"
     else
-        address=$(filled "$6")
+        address=$(filled "$address")
         fetch "$address" || refuse "cannot download from $(printf '%s' "$address" | sed 's|//[^/@]*@|//|')"
     fi
     mkdir "$work/server"
@@ -36,6 +37,8 @@ main() {
     [ -x "$work/server/bin/$4" ] || refuse "what was downloaded has no $4"
     grep -q "\"commit\": *\"$commit\"" "$work/server/product.json" 2>/dev/null ||
         refuse "what was downloaded is another version"
+    # Another ez may have been faster, and its server may run.
+    [ ! -x "$server/bin/$4" ] || tell here
     place=${server%/server}
     rm -rf "$place"
     mkdir "$place" && mv "$work/server" "$server" || refuse "no room in $home"
@@ -52,7 +55,9 @@ filled() { printf '%s' "$1" | sed "s/{arch}/$arch/g; s/{machine}/$machine/g"; }
 
 fetch() {
     command -v curl >/dev/null 2>&1 || return 1
-    curl -fsSL --retry 1 --connect-timeout 5 --max-time 300 -o "$work/archive" -- "$1" 2>/dev/null
+    case $1 in *[\"\\]*) return 1 ;; esac
+    printf 'url = "%s"\n' "$1" |
+        curl -fsSL --retry 1 --connect-timeout 5 --max-time 300 -o "$work/archive" --config - 2>/dev/null
 }
 
 tell() {
