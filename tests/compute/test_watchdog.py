@@ -10,7 +10,6 @@ from ez.compute.facts import facts
 from ez.compute.idle import keep_awake, why
 from ez.compute.need import DEALLOCATE, POWER_OFF, SUSPEND, IdleNeed, Need
 from ez.compute.prepare import prepare
-from ez.ssh.host import Host
 from tests.compute.test_prepare import Events, login
 from tests.testbed import TestComputer
 from tests.testbed.shell import wait_until
@@ -50,7 +49,7 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
         assert "login" in look(computer)["reasons"]
         # A connection that is open and says nothing is no work.
         assert look(computer)["reasons"] == ""
-        check_an_editor_s_window_is_no_work(computer, host)
+        check_an_editor_s_window_is_no_work(computer, lambda count: host.run(["head", "-c", str(count), "/dev/zero"]))
     computer.exec(PROCESSOR.format(5000, 1000))
     assert "processor" in look(computer)["reasons"]
     computer.exec(PROCESSOR.format(5001, 90000))
@@ -94,11 +93,11 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     wait_until(lambda: not computer.runs, "the machine is off", 60)
 
 
-def check_an_editor_s_window_is_no_work(computer: TestComputer, host: Host) -> None:
+def check_an_editor_s_window_is_no_work(computer: TestComputer, move: Callable[[int], object]) -> None:
     """It moves much the same each minute, for ever; somebody who works does not. A cell that only waits is work."""
 
     def moves(count: int) -> str:
-        host.run(["head", "-c", str(count), "/dev/zero"])
+        move(count)
         return look(computer)["reasons"]
 
     computer.exec("rm -f /run/ez/watchdog/moved")
