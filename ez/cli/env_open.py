@@ -12,6 +12,7 @@ import typer
 
 from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
+from ez.cli.env_gate import start_holder
 from ez.cli.gates import gate_of
 from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption, QuietOption, VerboseOption
 from ez.cli.output import print_json, say
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ez.env.editors.find import Desktop
     from ez.env.editors.ready import Made
     from ez.env.inside import Inside
-    from ez.env.web.held import Held
     from ez.env.web.serve import Served
 
 IdeOption = Annotated[
@@ -189,7 +189,7 @@ def _open_in_browser(run: Session, place: Entered, wanted: str, desktop: Desktop
 
     served, notices = _serve(run, place, wanted)
     held = gate_of(run, place.environment, place.computer, wanted)
-    link = address(held, served, run.settings.directories.locks, run.sink, partial(_start_holder, held))
+    link = address(held, served, run.settings.directories.locks, run.sink, partial(start_holder, held))
     reason = "only the link was asked for" if no_open else open_address(link, desktop)
     return Opened(place.environment, place.computer, wanted, not reason, reason, (), link, notices)
 
@@ -228,26 +228,3 @@ def _inside(run: Session, place: Entered) -> Inside:
         home=settings.directories.home,
         sink=run.sink,
     )
-
-
-def _start_holder(held: Held) -> None:
-    from ez.cli.detach import detach
-
-    detach(["env", "gate", held.environment, "-c", held.computer, "--ide", held.kind])
-
-
-def gate(name: str, compute: ComputerOption = None, ide: IdeOption = None) -> None:
-    """Hold the gate to what is served in an environment: what `ez env open` leaves to a process of its own."""
-    from ez.env.web.hold import Holder
-    from ez.ssh.config_text import environment_alias
-
-    with session("env-gate", quiet=True, project=None) as run:
-        record = environment(run, name, compute)
-        holder = Holder(
-            gate_of(run, record.name, record.computer, ide or "web"),
-            ["ssh", *ssh_config(run).arguments],
-            environment_alias(record.name, record.computer),
-            run.settings.environment,
-            run.settings.directories.logs / "gate-ssh.log",
-        )
-    holder.run()

@@ -28,10 +28,11 @@ _FORWARDED = "x-forwarded-"
 
 
 class Gate:
-    """`name` is the environment's, `clock` gives seconds. `upstream` is the local socket that leads inside; it, the
-    `headers` that open what is there and the page to `start` with may change while the gate is open."""
+    """`name` is the environment's, `clock` gives seconds, `host` stands in for `NAME.localhost` in addresses. `upstream`
+    is the local socket that leads inside; it, the `headers` that open what is there and the page to `start` with may
+    change while the gate is open."""
 
-    def __init__(self, name: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, port: int, clock: Callable[[], float] = time.monotonic, host: str = "") -> None:
         self.upstream: Path | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.start = "/"
@@ -40,6 +41,7 @@ class Gate:
         self.connections = 0
         self._clock = clock
         self._hosts = tuple(f"{host}:{port}" for host in (f"{name}.localhost", "localhost", "127.0.0.1", "[::1]"))
+        self._shown = f"{host or f'{name}.localhost'}:{port}"
         self._cookie = f"ez-{port}"
         self._secret = secrets.token_urlsafe(32)
         self._tickets: dict[str, float] = {}
@@ -47,7 +49,7 @@ class Gate:
     @property
     def origin(self) -> str:
         """The address that people are given."""
-        return f"http://{self._hosts[0]}"
+        return f"http://{self._shown}"
 
     def ticket(self) -> str:
         """An address that lets its first visitor in."""

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -30,13 +31,15 @@ _TIED = files("ez.env.web").joinpath("scripts", "tied.sh").read_text("utf-8")
 
 @dataclass
 class Holder:
-    """`ssh` is the command up to the alias, `alias` the environment's, `variables` what OpenSSH gets."""
+    """`ssh` is the command up to the alias, `alias` the environment's, `variables` what OpenSSH gets, `host` what the
+    gate is called in addresses."""
 
     held: Held
     ssh: Sequence[str]
     alias: str
     variables: Mapping[str, str] = field(repr=False)
     log: Path = Path(os.devnull)
+    host: str = ""
 
     def run(self) -> None:
         """Hold the gate until its end. A second holder of the same ends at once."""
@@ -45,7 +48,7 @@ class Holder:
     async def _run(self) -> None:
         private_directory(self.held.runtime)
         door = hold(self.held.port)
-        self._gate = Gate(self.held.environment, door.port)
+        self._gate = Gate(self.held.environment, door.port, host=self.host)
         self._gate.upstream = self.held.upstream
         self._ended = asyncio.Event()
         self._moved = asyncio.Event()
@@ -163,6 +166,18 @@ class Holder:
                 break  # Somebody cleared the place away, and nobody can ask any more.
             await asyncio.sleep(_LOOK_SECONDS)
         self._ended.set()
+
+
+def host_of(environment: str, system: str) -> str:
+    """What a gate is called in addresses. Browsers know all names below `localhost` by themselves, but for Safari,
+    which asks the system (`sys.platform`), and a Mac may not know them."""
+    name = f"{environment}.localhost"
+    if system == "darwin":
+        try:
+            socket.getaddrinfo(name, None)
+        except OSError:
+            return "localhost"
+    return name
 
 
 def _pairs(value: object) -> list[tuple[object, object]]:

@@ -12,6 +12,7 @@ import pytest
 
 from ez.env.ports.held import hold
 from ez.env.web.gate import OPEN, TICKET_SECONDS, Gate
+from ez.env.web.hold import host_of
 
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X-ANY", "PRI")
 
@@ -204,3 +205,10 @@ def test_an_environment_that_does_not_answer_is_a_page_that_tries_again(opened: 
             assert "Refresh: 3" in answer
             assert "ez env open demo" in answer
         ends.join(10)
+
+
+def test_what_a_gate_is_called() -> None:
+    """A name that no system knows, since the environment's cannot be one, stands for what Safari cannot find."""
+    assert host_of("demo", "linux") == "demo.localhost"
+    assert host_of("no such", "darwin") == "localhost"
+    assert Gate("demo", 24817, host="localhost").origin == "http://localhost:24817"

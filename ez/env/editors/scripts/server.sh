@@ -47,7 +47,11 @@ main() {
     [ -e "$link" ] || ln -sfn "$server" "$link"
     # What the build file names is in the image for VS Code's own server.
     theirs=$HOME/.vscode-server/extensions
-    if [ -d "$theirs" ] && [ ! -e "$home/extensions" ]; then cp -R "$theirs" "$home/extensions"; fi
+    if [ -d "$theirs" ] && [ ! -e "$home/extensions" ]; then
+        cp -R "$theirs" "$home/extensions"
+        # The list of them has their places; without it the server looks for itself.
+        rm -f "$home/extensions/extensions.json"
+    fi
     tell fetched
 }
 
