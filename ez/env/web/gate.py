@@ -28,7 +28,7 @@ _FORWARDED = "x-forwarded-"
 
 
 class Gate:
-    """`name` is the environment's, `clock` gives seconds, `host` stands in for `NAME.localhost` in addresses. `upstream`
+    """`name` is the environment's, `clock` gives seconds, `host` stands for `NAME.localhost` in addresses. `upstream`
     is the local socket that leads inside; it, the `headers` that open what is there and the page to `start` with may
     change while the gate is open."""
 
