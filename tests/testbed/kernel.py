@@ -1,7 +1,7 @@
 """A computer with a kernel of its own, which has what this machine's lacks: clients of NFS and of SMB.
 
-It is User Mode Linux, Debian's kernel as a program, and starts in two seconds. Its files are those of this machine, with memory
-over them; what it writes is gone with it. A cable leads to this machine and nowhere else.
+It is User Mode Linux, Debian's kernel as a program, and starts in two seconds. Its files are those of this machine,
+with memory over them; what it writes is gone with it. A cable leads to this machine and nowhere else.
 """
 
 from __future__ import annotations
