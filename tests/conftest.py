@@ -155,7 +155,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if getattr(session.config.option, "loadgroup", False):
         alone = [item for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
         if alone:
-            raise pytest.UsageError(f"pytest-xdist has put {len(alone)} tests into no group: `{alone[0].nodeid}`")
+            pytest.exit(
+                f"pytest-xdist has put {len(alone)} tests into no group, `{alone[0].nodeid}` for one: see pytest's "
+                "version in pyproject.toml",
+                pytest.ExitCode.USAGE_ERROR,
+            )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

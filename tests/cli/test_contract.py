@@ -171,7 +171,7 @@ def test_a_bug_shows_its_place_and_the_log_has_the_rest(
         raise RuntimeError("a mistake of ours")
 
     monkeypatch.setattr("ez.cli.output._log", None)
-    monkeypatch.setattr("ez.cli.env.print_table", fail)
+    monkeypatch.setattr("ez.cli.env_list.print_table", fail)
     monkeypatch.setattr("ez.state.State.environments", lambda *_: [EnvironmentRecord("a", "b")])
     assert app.run(["env", "ls"]) == 70
     told = capsys.readouterr().err
