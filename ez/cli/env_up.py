@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ez.cli.access import connect
-from ez.cli.env_migrate import DryRunOption, IncludeOption, check_patterns, journey, show
+from ez.cli.env_migrate import DryRunOption, IncludeOption, TakeOption, Wishes, check_patterns, journey, show
 from ez.cli.options import (
     EnvironmentArgument,
     JsonOption,
@@ -42,6 +42,7 @@ def up(
         str | None, typer.Option("--from", metavar="NAME", help="The computer it is on, where it is on several.")
     ] = None,
     include: IncludeOption = None,
+    take: TakeOption = None,
     no_start: Annotated[
         bool, typer.Option("--no-start", help="Only bring the work; `ez env go` starts it later.")
     ] = False,
@@ -67,7 +68,7 @@ def up(
         record, repo = _meant(run, name, from_, str(chosen))
         with _source(run, record, repo) as source:
             results: list[Migrated] = []
-            work = partial(_travel, run, repo, source, include, dry_run, results)
+            work = partial(_travel, run, repo, source, Wishes(include, dry_run, take), results)
             if no_start or dry_run:
                 _only_work(run, repo, str(chosen), work, save=not dry_run)
             else:
@@ -118,17 +119,16 @@ def _travel(
     run: Session,
     repo: RepoRef,
     source: Side,
-    include: list[str] | None,
-    dry_run: bool,
+    wishes: Wishes,
     results: list[Migrated],
     host: Host,
 ) -> str:
     """Raises SourceError where both sides changed the same."""
     from ez.env.migrate.journey import bequeath, computer_side, refuse_conflicts, travel
 
-    way = journey(run, repo.name, source, computer_side(host, repo.name), include, dry_run=dry_run)
+    way = journey(run, repo.name, source, computer_side(host, repo.name), wishes)
     result = travel(way)
-    if repo.path and not source.path and not dry_run:
+    if repo.path and not source.path and not wishes.dry_run:
         bequeath(run.settings, way, Path(repo.path))
     results.append(result)
     if result.conflicts and run.json_output:

@@ -65,7 +65,7 @@ say path "$place"
 
 # Objects first. Those of ez's own notes go to the repo, which a pack may take for granted.
 if [ -e "$work/base.parts" ]; then
-    { tr ' ' '\n' <"$work/base.parts" | grep -v '^-*$'; real_git for-each-ref --format='^%(objectname)'; } >"$work/kept"
+    { tr ' ' '\n' <"$work/base.parts" | grep -v '^-*$' || :; real_git for-each-ref --format='^%(objectname)'; } >"$work/kept"
     own_git pack-objects -q --revs --stdout <"$work/kept" >"$work/own.pack"
     objects=$common/objects
     own_git unpack-objects -q <"$work/own.pack"
@@ -102,6 +102,8 @@ fi
 if [ -e "$work/shallow.new" ]; then
     if [ -s "$work/shallow.new" ]; then cp "$work/shallow.new" "$common/shallow"; else rm -f "$common/shallow"; fi
 fi
+
+refuse_programs
 
 # Nobody has touched since the look what is to change, and nothing that Git does not know stands in the way.
 index=$own/files.index

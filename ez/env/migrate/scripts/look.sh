@@ -147,7 +147,10 @@ say parts "$special $staged $state $tree_now"
 git config --file "$common/config" -z --list |
     swapped | grep -aiE '^(remote\..*\.(url|fetch)|branch\..*\.(remote|merge|rebase)|submodule\..*\.(url|active)|user\.(name|email))' |
     swapped | say_list settings || :
-[ ! -d "$common/lfs/objects" ] || (cd "$common/lfs/objects" && find . -type f -size +0 -print0) | say_list lfs
+if [ -d "$common/lfs/objects" ]; then
+    (cd "$common/lfs/objects" && find . -type f -size +0 -print0) | say_list lfs
+    (cd "$common/lfs/objects" && find . -type f -size +2047k -print0) | say_list lfs-large
+fi
 
 serial=0 record=
 if [ -f "$own/records/$key" ]; then
