@@ -49,7 +49,7 @@ class _Digests:
                 self._process.stdin.write(b"%d %s\n" % (size, _escaped(path)))
                 await self._process.stdin.drain()
             line = await self._process.stdout.readline()
-            return line.decode("ascii", "replace").strip().rstrip("-")
+            return line.decode("ascii", "replace").strip().strip("-")
 
     async def end(self) -> None:
         if self._process is not None:
