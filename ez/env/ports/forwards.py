@@ -99,13 +99,12 @@ class Forwards:
             for port, (forward, relay) in self._found.items():
                 program = now.get(port, forward.program)
                 self._found[port] = (replace(forward, listens=port in now, program=program), relay)
-                if port in now:
-                    self._heard[port] = _now()
             new = [port for port in now if port not in self._found]
             self._make_room(len(new))
             for port in new[: MOST - len(self._found)]:
                 with suppress(EzError, OSError):
                     self.want(port, why="opened", program=now[port], listens=True)
+            self._heard.update((port, _now()) for port in now if port in self._found)
             return tuple(self._found[port][0] for port in new if port in self._found)
 
     def shown(self) -> tuple[Forward, ...]:
@@ -120,12 +119,9 @@ class Forwards:
         self._loop.close()
 
     def _let_go(self) -> None:
+        long_ago = _now() - _KEPT_SECONDS
         for port, (forward, _) in list(self._found.items()):
-            if (
-                forward.why == "opened"
-                and not forward.listens
-                and self._heard.get(port, _now()) < _now() - _KEPT_SECONDS
-            ):
+            if forward.why == "opened" and not forward.listens and self._heard.get(port, long_ago) <= long_ago:
                 self.drop(port)
 
     def _make_room(self, count: int) -> None:
