@@ -196,6 +196,8 @@ def _hold_once(path: Path, job: Job, settings: Settings, ssh: Sequence[str]) -> 
         return "closed"
     except FileNotFoundError as error:
         return f"not installed here: {error.filename}"
+    except EzError as error:
+        return error.message
     finally:
         for process in reversed(processes):
             process.terminate()

@@ -107,7 +107,13 @@ await_login() {
 
 start_rclone() {
     compose
-    told=$(ask_rclone 40) || ended "$(printf '%s' "$told" | tail -n 1 | sed 's/^[0-9/]* [0-9:]* *//')"
+    told=$(ask_rclone 40) || case $told in
+    *NoCredentialProviders*)
+        tell login 'nobody has logged in, and this computer has no identity in that cloud'
+        exec sleep 600
+        ;;
+    *) false ;;
+    esac || ended "$(printf '%s' "$told" | tail -n 1 | sed 's/^[0-9/]* [0-9:]* *//')"
     mkdir -p /var/cache/ez/shares
     # Words, not one argument: a flag.
     rclone --config "$now/rclone.conf" mount "ez:$(said place)" "$place" $([ "$(said access)" = rw ] || echo --read-only) \
