@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.integration.file_servers import (
+    DAV_PASSWORD,
+    DAV_USER,
     KEY_ID,
     KEY_SECRET,
     SMB_PASSWORD,
@@ -21,6 +23,7 @@ from tests.integration.file_servers import (
     Server,
     object_store,
     samba,
+    webdav,
 )
 from tests.integration.person import EZ, Person
 from tests.integration.places import PLAIN, Place, commit, write_files
@@ -40,6 +43,7 @@ class World:
     repo: Path
     smb: Server
     store: Server
+    dav: Server
 
     @property
     def computer(self) -> TestComputer:
@@ -98,12 +102,13 @@ def world(testbed: Testbed) -> Iterator[World]:
         address = testbed.world.address(1)
         smb = samba(home / "samba", address)
         store = object_store(address, home)
-        for server in (smb, store):
+        dav = webdav(home / "dav", address)
+        for server in (smb, store, dav):
             server.start()
             stack.callback(server.stop)
         repo = commit(write_files(home / "work" / NAME, {"build.envd": PLAIN, "data/mine": "mine"}))
         computer.exec("mkdir -p /srv/sets; echo set >/srv/sets/one; chmod -R a+rwX /srv/sets")
-        made = World(person, Place("box", computer), relay, repo, smb, store)
+        made = World(person, Place("box", computer), relay, repo, smb, store, dav)
         made.objects.create_bucket(Bucket="bucket")
         stack.callback(lambda: person.ez("env", "delete", NAME, "--yes", code=None))
         yield made
@@ -117,6 +122,7 @@ def sources(world: World) -> dict[str, str]:
         "/sets": "/srv/sets",
         "/kept": "volume:kept",
         "/team": f"smb://{SMB_USER}@{world.smb.host}:{world.smb.port}/team",
+        "/dav": "rclone:dav:deep",
         "~/objects": f"s3://bucket/deep?endpoint=http://{world.store.host}:{world.store.port}",
     }
 
@@ -136,17 +142,23 @@ def test_shares_of_each_kind(world: World) -> None:
     found = sources(world)
     assert log_in(world, found["/team"], SMB_PASSWORD, "--keep")["kept"]
     log_in(world, found["~/objects"], KEY_SECRET, "--user", KEY_ID)
+    hidden = run("rclone", "obscure", "-", stdin=DAV_PASSWORD).stdout.strip()
+    section = (
+        f"[dav]\ntype = webdav\nurl = http://{world.dav.host}:{world.dav.port}\nvendor = other\nuser = {DAV_USER}\n"
+    )
+    log_in(world, found["/dav"], f"{section}pass = {hidden}\n")
+    (world.dav.folder / "deep").mkdir()
     flags = [f"{source}:{target}{':ro' if target in ('/frozen', '/sets') else ''}" for target, source in found.items()]
     mounts = [word for flag in flags for word in ("--mount", flag)]
     world.person.ez("env", "go", ".", "-c", "box", "--name", NAME, "--no-open", *mounts, cwd=world.repo)
     assert set(world.states().values()) <= {"up", "wait", "bound", "missing"}
     world.until(lambda: set(world.states().values()) == {"up", "bound"})
 
-    world.inside(
-        "cp /data/mine /team/mine; cp /data/mine ~/objects/mine; cat /sets/one >/kept/one; echo new >/data/new"
-    )
+    world.inside("for p in /team ~/objects /dav; do cp /data/mine $p/mine; done; cat /sets/one >/kept/one")
+    world.inside("echo new >/data/new")
     assert (world.repo / "data" / "new").read_text() == "new\n"
-    world.until(lambda: (world.smb.folder / "mine").exists() and "deep/mine" in world.stored())
+    there = (world.smb.folder / "mine", world.dav.folder / "deep" / "mine")
+    world.until(lambda: all(path.exists() for path in there) and "deep/mine" in world.stored())
     assert world.inside("cat /frozen/mine /team/mine ~/objects/mine /kept/one") == "mineminemineset\n"
     assert (
         world.inside("for p in /frozen /sets; do touch $p/x 2>/dev/null || echo no; done; id -u; stat -c %u /team/mine")

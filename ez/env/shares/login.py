@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ez.config import Settings
-from ez.env.shares.model import AZBLOB, GCS, RCLONE, S3, SMB, Share
+from ez.env.shares.model import AZBLOB, AZURE_BLOBS, GCS, RCLONE, S3, SMB, Share
 from ez.errors import EzError, UsageError
 from ez.names import shown
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 QUESTIONS = {
     SMB: "password",
     S3: "secret access key",
-    AZBLOB: "account key",
+    AZBLOB: "account key or SAS",
     GCS: "service account's JSON",
     RCLONE: "section of rclone.conf",
 }
@@ -43,6 +43,8 @@ def lines_of(share: Share, user: str, domain: str, secret: str) -> dict[str, str
         return {"line": _checked(_section(secret))}
     if share.kind == GCS:
         return {"secret": _checked(_one_line_json(secret))}
+    if share.kind == AZBLOB and "sig=" in secret:
+        return {"sas": _checked(_sas_address(share, secret.strip()))}
     found = {"user": _checked(user), "secret": _checked(secret.strip("\r\n"))}
     return {**found, "domain": _checked(domain)} if domain else found
 
@@ -104,6 +106,14 @@ def _section(text: str) -> str:
             "not a section of rclone.conf: it has no `type`", "rclone config show REMOTE | ez share login ..."
         )
     return "\t".join(kept)
+
+
+def _sas_address(share: Share, text: str) -> str:
+    """Of a container: what the cloud's pages give, with or without the address in front."""
+    if text.startswith(("https://", "http://")):
+        return text
+    domain = dict(share.options).get("endpoint", AZURE_BLOBS)
+    return f"https://{share.server}.{domain}/{share.place.split('/')[0]}?{text.lstrip('?')}"
 
 
 def _one_line_json(text: str) -> str:

@@ -83,7 +83,10 @@ compose() {
                 printf 'pass = %s\n' "$(secret secret "$file" | rclone obscure -)"
                 ;;
             s3) printf 'access_key_id = %s\nsecret_access_key = %s\n' "$user" "$(secret secret "$file")" ;;
-            azblob) printf 'key = %s\n' "$(secret secret "$file")" ;;
+            azblob)
+                sas=$(secret sas "$file")
+                if [ -n "$sas" ]; then printf 'sas_url = %s\n' "$sas"; else printf 'key = %s\n' "$(secret secret "$file")"; fi
+                ;;
             gcs) printf 'service_account_credentials = %s\n' "$(secret secret "$file")" ;;
             rclone) secret line "$file" | tr '\t' '\n' ;;
             esac
