@@ -55,8 +55,18 @@ def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, n
     person.ssh(f"{name}.ez", f"echo 2 > {name}/watched")
     watching.until(f"brought 1 file from box to {folder}")
     assert (folder / "watched").read_text() == "2\n"
+    assert not person.ez("env", "up", "-c", "box", "--no-start", "--json", cwd=folder).json["changed"]
     watching.interrupt()
-    assert watching.wait().code == 130
+    done = watching.wait()
+    assert (done.code, "Traceback" in done.stderr) == (130, False)
+
+    tree.write("watched", "here\n")
+    person.ssh(f"{name}.ez", f"echo there > {name}/watched")
+    taken = person.ez("env", "sync", name, "--take", "box", "--json").json["ways"]
+    assert (folder / "watched").read_text() == "there\n"
+    saved = taken[0]["saved"][0]
+    assert tree.git("bundle", "list-heads", saved).count("refs/ez/files") == 1
+    assert "--take is one of" in person.ez("env", "home", name, "--take", "elsewhere", code=2).told
 
 
 def test_cut_off_at_any_point_it_goes_on(place: Place, person: Person, folder: Path, name: str) -> None:

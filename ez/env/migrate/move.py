@@ -32,6 +32,7 @@ _LOOSE_AT_MOST = 500
 
 _TRIES = 3
 
+
 @dataclass(frozen=True)
 class Moved:
     """What travelled: `paths` of files, full `names` of references, in a submodule behind its path; `bytes` of objects;

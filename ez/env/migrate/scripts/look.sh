@@ -155,7 +155,7 @@ fi
 serial=0 record=
 if [ -f "$own/records/$key" ]; then
     read -r serial record <"$own/records/$key"
-    own_git cat-file -e "$record:work" 2>/dev/null || serial=0 record=
+    whole "$record" || serial=0 record=
 fi
 say serial "$serial"
 say record "$record"
