@@ -94,6 +94,19 @@ def test_cut_off_at_any_point_it_goes_on(place: Place, person: Person, folder: P
             relay.restore()
         assert person.ez("env", "home", name, "--to", str(second), "--json").json["conflicts"] == []
         assert described(Tree(second)) == wanted
+
+        watching = person.start("env", "sync", name, "--to", str(second), "--watch")
+        (second / "watched").write_text("1\n")
+        watching.until("brought 1 file from local")
+        relay.cut()
+        watching.until("trying again until Ctrl-C")
+        for file in ("watched", "more"):
+            (second / file).write_text("2\n")
+        relay.restore()
+        watching.until("brought 2 files from local")
+        assert computer.exec(f"cat /home/{computer.user}/ez/{name}/watched").stdout == "2\n"
+        watching.interrupt()
+        assert watching.wait().code == 130
     computer.exec(f"rm -rf /home/{computer.user}/ez/{name} /home/{computer.user}/ez/.ez/.source/{name}")
 
 

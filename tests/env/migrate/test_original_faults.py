@@ -14,6 +14,9 @@ from tests.env.migrate.states import large_files, submodules_with_work
 from tests.env.source.places import Box, Tree
 
 
+pytestmark = pytest.mark.xdist_group("original-faults")
+
+
 @dataclass(frozen=True)
 class Gone:
     """A repo in every one of the states at once, after `ez env up`; what it was `before`."""
