@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ez.cli.env_data import WithDataOption, refuse_data, with_data
 from ez.cli.env_migrate import (
     DryRunOption,
     IncludeOption,
@@ -32,6 +33,7 @@ def home(
     compute: ComputerOption = None,
     to: ToOption = None,
     include: IncludeOption = None,
+    data: WithDataOption = False,
     take: TakeOption = None,
     allow_programs: ProgramsOption = False,
     dry_run: DryRunOption = False,
@@ -55,4 +57,7 @@ def home(
             with step(run.sink, "home", f"Bring {record.name} home from {record.computer}") as report:
                 result = travel(way)
                 report.detail, report.skipped = result.words or "nothing new", not result.changed
+            if data:
+                result = with_data(run, way, result)
             show(run, result)
+            refuse_data(result)

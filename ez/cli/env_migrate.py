@@ -85,6 +85,7 @@ class Wishes:
     dry_run: bool = False
     take: str | None = None
     programs: bool = False
+    data: bool = False
 
 
 @contextmanager
