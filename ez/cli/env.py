@@ -10,6 +10,7 @@ from ez.cli.env_cp import cp
 from ez.cli.env_delete import delete
 from ez.cli.env_exec import exec_
 from ez.cli.env_forward import forward
+from ez.cli.env_gate import gate
 from ez.cli.env_go import go, share
 from ez.cli.env_home import home
 from ez.cli.env_info import info
@@ -17,7 +18,7 @@ from ez.cli.env_life import start, stop
 from ez.cli.env_link import app as link
 from ez.cli.env_list import ls
 from ez.cli.env_logs import logs
-from ez.cli.env_open import gate, open_environment
+from ez.cli.env_open import open_environment
 from ez.cli.env_ports import ports
 from ez.cli.env_saved import app as saved
 from ez.cli.env_ssh import ssh

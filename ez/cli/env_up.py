@@ -13,7 +13,7 @@ import typer
 
 from ez.cli.access import connect
 from ez.cli.env_data import WithDataOption, refuse_data, with_data
-from ez.cli.env_migrate import DryRunOption, IncludeOption, check_patterns, journey, show
+from ez.cli.env_migrate import DryRunOption, IncludeOption, TakeOption, Wishes, check_patterns, journey, show
 from ez.cli.options import (
     EnvironmentArgument,
     JsonOption,
@@ -44,6 +44,7 @@ def up(
     ] = None,
     include: IncludeOption = None,
     data: WithDataOption = False,
+    take: TakeOption = None,
     no_start: Annotated[
         bool, typer.Option("--no-start", help="Only bring the work; `ez env go` starts it later.")
     ] = False,
@@ -69,7 +70,7 @@ def up(
         record, repo = _meant(run, name, from_, str(chosen))
         with _source(run, record, repo) as source:
             results: list[Migrated] = []
-            work = partial(_travel, run, repo, source, include, dry_run, data, results)
+            work = partial(_travel, run, repo, source, Wishes(include, dry_run, take, data=data), results)
             if no_start or dry_run:
                 _only_work(run, repo, str(chosen), work, save=not dry_run)
             else:
@@ -122,20 +123,18 @@ def _travel(
     run: Session,
     repo: RepoRef,
     source: Side,
-    include: list[str] | None,
-    dry_run: bool,
-    data: bool,
+    wishes: Wishes,
     results: list[Migrated],
     host: Host,
 ) -> str:
     """Raises SourceError where both sides changed the same."""
     from ez.env.migrate.journey import bequeath, computer_side, refuse_conflicts, travel
 
-    way = journey(run, repo.name, source, computer_side(host, repo.name), include, dry_run=dry_run)
+    way = journey(run, repo.name, source, computer_side(host, repo.name), wishes)
     result = travel(way)
-    if repo.path and not source.path and not dry_run:
+    if repo.path and not source.path and not wishes.dry_run:
         bequeath(run.settings, way, Path(repo.path))
-    if data and not result.conflicts:
+    if wishes.data and not result.conflicts:
         result = with_data(run, way, result)
     results.append(result)
     if result.conflicts and run.json_output:

@@ -16,6 +16,7 @@ SIGNALS = {
     "processor": "its processors compute",
     "network": "it transfers data",
     "card": "its cards compute",
+    "cell": "a cell of a notebook runs",
     "lease": "somebody wants it awake (ez compute keep)",
     "preparation": "ez prepares it",
 }

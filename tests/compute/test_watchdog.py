@@ -53,6 +53,7 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
         assert "login" in look(computer)["reasons"]
         # A connection that is open and says nothing is no work.
         assert look(computer)["reasons"] == ""
+        check_an_editor_s_window_is_no_work(computer, lambda count: host.run(["head", "-c", str(count), "/dev/zero"]))
     computer.exec(PROCESSOR.format(5000, 1000))
     assert "processor" in look(computer)["reasons"]
     computer.exec(PROCESSOR.format(5001, 90000))
@@ -177,6 +178,23 @@ def check_the_end_of_its_time(computer: TestComputer, events: Events) -> None:
     assert ("processor" in told["reasons"], told["stops_in"]) == (True, "0")
     assert "again" in computer.exec("cat /root/asked").stdout
     assert computer.exec("cat /var/lib/ez/rested").stdout.endswith("deallocate at the end of its time\n")
+
+
+def check_an_editor_s_window_is_no_work(computer: TestComputer, move: Callable[[int], object]) -> None:
+    """It moves much the same each minute, for ever; somebody who works does not. A cell that only waits is work."""
+
+    def moves(count: int) -> str:
+        move(count)
+        return look(computer)["reasons"]
+
+    computer.exec("rm -f /run/ez/watchdog/moved")
+    assert [moves(200_000 + 500 * minute) for minute in range(10)] == ["login"] * 10
+    assert [moves(count) for count in (200_000, 204_000, 199_000)] == [""] * 3
+    assert [moves(count) for count in (240_000, 200_000)] == ["login", ""]
+    computer.exec("docker exec work useradd --create-home envd; echo 'test $(id -un) = envd' >/usr/local/lib/ez/cell")
+    assert moves(200_000) == "cell"
+    computer.exec("echo exit 1 >/usr/local/lib/ez/cell")
+    assert moves(200_000) == ""
 
 
 def running(computer: TestComputer) -> set[str]:

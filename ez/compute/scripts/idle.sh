@@ -9,6 +9,7 @@ now=/run/ez/watchdog
 told=/run/ez/idle
 lease=/var/lib/ez/lease
 failure=/run/ez/idle-failure
+cell=/usr/local/lib/ez/cell
 grace=300
 youngest=900
 umask 022
@@ -24,6 +25,8 @@ remembered() {
     cat "$now/$1" 2>/dev/null
     printf '%s\n' "$2" >"$now/$1"
 }
+
+environments() { timeout 60 docker ps --quiet --filter label=ez.env 2>/dev/null; }
 
 # Bytes through sshd, here and in containers. Keepalives of a connection that nobody uses stay below 2 kB a minute.
 sessions() {
@@ -45,7 +48,21 @@ typed_at_login() {
             "$now/sessions" "$now/sessions.new")
     fi
     mv "$now/sessions.new" "$now/sessions"
-    [ "$moved" -gt 2000 ]
+    is_uneven "$moved"
+}
+
+# A window of an editor or a notebook that nobody looks at moves the same each minute, for ever, to a hundredth; what a
+# person does is uneven. So what counts is above the least of the last ten minutes. $1: bytes since the last look.
+is_uneven() {
+    before=$(remembered moment "$uptime")
+    passed=$((uptime - ${before:-0}))
+    [ "$passed" -lt 60 ] || [ "$passed" -gt 120 ] || set -- $(($1 * 60 / passed))
+    # Less than nothing where a connection ended.
+    [ "$1" -ge 0 ] || set -- 0
+    least=$(awk 'NR == 1 || $1 < least { least = $1 } END { print NR < 10 ? 0 : least }' "$now/moved" 2>/dev/null)
+    { tail -n 9 "$now/moved" 2>/dev/null; echo "$1"; } >"$now/moved.new"
+    mv "$now/moved.new" "$now/moved"
+    [ "$1" -gt $((${least:-0} + ${least:-0} / 16 + 2000)) ]
 }
 
 # More than a quarter of a processor: what watches files in an editor's back stays below that.
@@ -83,6 +100,14 @@ computes_on_card() {
     return 1
 }
 
+# A cell of a notebook that only waits moves nothing and computes nothing. Asked inside, as the environment's user.
+runs_cell() {
+    for id in $(environments); do
+        timeout 30 docker exec -i --user envd --env HOME=/home/envd "$id" sh <"$cell" >/dev/null 2>&1 && return
+    done
+    return 1
+}
+
 is_leased() {
     read -r kept 2>/dev/null <"$lease" || return 1
     case "$kept" in '' | *[!0-9]*) return 1 ;; esac
@@ -115,6 +140,7 @@ transfers && reasons="$reasons network"
 is_leased && reasons="$reasons lease"
 is_prepared && reasons="$reasons preparation"
 [ -n "$reasons" ] || ! computes_on_card || reasons=' card'
+[ -n "$reasons" ] || ! runs_cell || reasons=' cell'
 
 [ -e "$now/active" ] && [ -z "$reasons" ] || echo "$uptime" >"$now/active"
 read -r active <"$now/active"
@@ -135,8 +161,6 @@ tell() {
     [ ! -e "$failure" ] || sed 's/^/failed=/' "$failure" >>"$told.new"
     mv "$told.new" "$told"
 }
-
-environments() { timeout 60 docker ps --quiet --filter label=ez.env 2>/dev/null; }
 
 idles() {
     [ "$minutes" -gt 0 ] && [ "$idle" -ge $((minutes * 60)) ] && [ "$uptime" -ge "$youngest" ] &&

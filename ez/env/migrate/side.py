@@ -52,10 +52,15 @@ class Side:
         return [self.env, self.path, self.notes, self.sub, self.module, self.borrowed]
 
 
+_MORE = {"apply": ("guard",)}
+"""What a script needs besides what all of them share."""
+
+
 @cache
 def program(name: str) -> str:
     """The script `name` behind what it shares; its own first line stays first, for logs."""
     ours = files("ez.env.migrate").joinpath("scripts")
     shared = files("ez.env.source").joinpath("scripts", "common.sh").read_text("utf-8")
     title, _, body = ours.joinpath(f"{name}.sh").read_text("utf-8").partition("\n")
-    return "\n".join([title, shared, ours.joinpath("lib.sh").read_text("utf-8"), body])
+    parts = [ours.joinpath(f"{part}.sh").read_text("utf-8") for part in ("lib", *_MORE.get(name, ()))]
+    return "\n".join([title, shared, *parts, body])

@@ -17,13 +17,14 @@ from ez.env.ports.relay import Relay
 from ez.env.ports.watching import MOST, Listener
 from ez.errors import EzError
 
-Why = Literal["asked", "exposed", "opened", "published"]
+Why = Literal["asked", "exposed", "opened", "published", "left"]
 
 
 @dataclass(frozen=True)
 class Forward:
     """A port inside and where it is here. `why` it is: the person asked, the build file exposes it, a program opened
-    it, or the engine publishes it on this computer. `listens` says whether a program inside does now."""
+    it, or the engine publishes it on this computer; it may also be left alone, for a `reason` in words, and then `here`
+    is 0. `listens` says whether a program inside does now."""
 
     port: int
     here: int
@@ -31,13 +32,18 @@ class Forward:
     why: Why
     program: str = ""
     listens: bool = False
+    reason: str = ""
 
 
 class Forwards:
-    """Thread-safe. `way` gives the unix socket that leads to a port inside, None while the connection is lost."""
+    """Thread-safe. `way` gives the unix socket that leads to a port inside, None while the connection is lost; `hosts`
+    the names that are allowed now beside the environment's own."""
 
-    def __init__(self, environment: str, way: Callable[[int], Path | None]) -> None:
+    def __init__(
+        self, environment: str, way: Callable[[int], Path | None], hosts: Callable[[], Sequence[str]] = tuple
+    ) -> None:
         self._environment = environment
+        self._is_allowed = names_of(environment, hosts)
         self._way = way
         self._alone = threading.RLock()
         self._found: dict[int, tuple[Forward, Relay]] = {}
@@ -58,7 +64,7 @@ class Forwards:
                 program, listens = there[0].program, there[0].listens
                 self.drop(port)
             url = f"http://{self._environment}.localhost:{held.port}"
-            relay = Relay(held, lambda: self._way(port), names_of(self._environment), url)
+            relay = Relay(held, lambda: self._way(port), self._is_allowed, url)
             try:
                 self._run(relay.start())
             except BaseException:
