@@ -145,6 +145,7 @@ def _travel(
 
 def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, save: bool) -> None:
     from ez.compute.lock import named_lock
+    from ez.env.migrate.keeper import have_keeper
     from ez.events import step
 
     with (
@@ -153,6 +154,8 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
         step(run.sink, "source", f"Bring {repo.name} to {target}") as report,
     ):
         report.detail = work(host) or "nothing new"
+        if save:
+            have_keeper(host)
     if save and run.state.environment(repo.name, target) is None:
         place = EnvironmentRecord(
             repo.name, target, repo_url=repo.url or "", repo_path=repo.path or "", status="not started"
