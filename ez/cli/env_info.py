@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import typer
 
 from ez.cli.access import connect, environment
+from ez.cli.env_reach import Reach, reach_of
 from ez.cli.options import (
     ComputerOption,
     EnvironmentArgument,
@@ -40,7 +41,8 @@ def info(
             services = manage.services(host, record.name)
             shares = states(host, record.name, of_container(probe.container))
         status = probe.container.status if probe.container else "missing"
-        shown = EnvironmentInfo(record, status, probe.sessions, services, shares)
+        reach = reach_of(run, record)
+        shown = EnvironmentInfo(record, status, probe.sessions, services, shares, reach)
         run.stop_progress()
         if json_output:
             print_json(shown)
@@ -60,6 +62,7 @@ def info(
             ("ports", ", ".join(published) or "none"),
             ("services", ", ".join(services) or "none"),
             *(("share", share_line(share)) for share in shares),
+            *reach.rows,
         )
         for label, value in rows:
             typer.echo(f"{label + ':':<11}{clean(value)}")
@@ -74,3 +77,4 @@ class EnvironmentInfo:
     sessions: int
     services: tuple[str, ...]
     shares: tuple[ShareState, ...] = ()
+    home: Reach | None = None
