@@ -7,7 +7,7 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
@@ -71,6 +71,8 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
             ready, probe = make_ready(request, context, host)
             source = bring_source(request, context, host)
             definition, source = define(request, context, host, source)
+            if context.secrets is not None:
+                request = replace(request, secrets=context.secrets(source.directory))
             ready, probe = equip(request, context, host, ready, definition, probe)
             image, probe, changed = run(request, context, host, ready, definition, source, probe)
             with step(context.sink, "access", "Publish access"):
