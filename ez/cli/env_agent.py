@@ -28,11 +28,13 @@ _SHOWN = 50
 
 @dataclass(frozen=True)
 class Home:
-    """The agent of this computer, as the keeper knows it: where it is, empty for none that answers."""
+    """The agent of this computer, as the keeper knows it: where it is, empty for none that answers; `waiting` counts
+    signatures that wait for the person, to confirm or to touch a key."""
 
     allowed: bool = False
     socket: str = ""
     keys: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def _look(run: Session, record: EnvironmentRecord) -> AgentState:
         except KeeperError:
             found = None
         told = found if isinstance(found, dict) else {}
-        home = Home(bool(told.get("allowed")), str(told.get("socket", "")), int(told.get("keys", 0)))
+        numbers = (int(told.get(name, 0)) for name in ("keys", "waiting"))
+        home = Home(bool(told.get("allowed")), str(told.get("socket", "")), *numbers)
     let_in(run, record.computer)
     return AgentState(record.name, record.computer, link, home, _test(run, record))
 
@@ -132,6 +135,8 @@ def _words(state: AgentState) -> list[str]:
     link, home, inside = state.link, state.home, state.inside
     kept = "kept" if link.connected else "lost, tried again" if link.kept else "not kept: ez env link start"
     at_home = f"{home.keys} keys at {home.socket}" if home.socket else "none that answers"
+    if home.waiting:
+        at_home += f"; {home.waiting} of its signatures waits for you: confirm it, or touch the key"
     if link.kept and not home.allowed:
         at_home = f"not allowed: ez env allow {state.environment} agent"
     seen = f"{inside.keys} keys at {inside.socket}" if inside.answers else f"none: {inside.said}"

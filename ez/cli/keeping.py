@@ -64,13 +64,14 @@ def again(run: Session, environment: str, computer: str) -> None:
 def keep(run: Session, environment: str, computer: str, *, wait: bool) -> Keeper:
     """Have a keeper run, and know the agent that is announced here. Raises KeeperError."""
     from ez.cli.detach import detach
+    from ez.cli.endpoint import ssh_config
+    from ez.env.link.announced import announced
     from ez.env.link.client import ensure_keeper
 
     keeper = keeper_of(run, environment, computer)
-    started = ensure_keeper(keeper, detach, wait=wait)
-    socket = run.settings.agent_socket
-    if not started and socket is not None:
-        keeper.ask("agent", "use", str(socket.absolute()))
+    if not ensure_keeper(keeper, detach, wait=wait):
+        words = ("ssh", *ssh_config(run).arguments)
+        keeper.ask("agent", "use", announced(words, f"{environment}.{computer}.ez", run.settings.environment))
     return keeper
 
 

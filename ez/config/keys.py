@@ -124,7 +124,14 @@ KEYS: dict[str, Key] = {
         str, "mirror of nvidia.github.io/libnvidia-container, for cards in containers", ("EZ_MIRROR_NVIDIA_TOOLKIT",)
     ),
     "mirrors.vscode": Key(str, "mirror of update.code.visualstudio.com, for editors' servers", ("EZ_MIRROR_VSCODE",)),
-    "mirrors.cursor": Key(str, "mirror of cursor.blob.core.windows.net, for Cursor's server", ("EZ_MIRROR_CURSOR",)),
+    "mirrors.cursor": Key(str, "mirror of downloads.cursor.com, for Cursor's server", ("EZ_MIRROR_CURSOR",)),
+    "mirrors.windsurf": Key(
+        str, "mirror of windsurf-stable.codeiumdata.com, for Windsurf's server", ("EZ_MIRROR_WINDSURF",)
+    ),
+    "mirrors.codium": Key(
+        str, "mirror of github.com for VSCodium/vscodium/releases, its server", ("EZ_MIRROR_CODIUM",)
+    ),
+    "mirrors.positron": Key(str, "mirror of cdn.posit.co, for Positron's server", ("EZ_MIRROR_POSITRON",)),
     **{
         f"mirrors.{name}": Key(str, f"mirror of {place}", (f"EZ_MIRROR_{name.upper()}",))
         for name, place in TOOLS.items()

@@ -16,6 +16,7 @@ from ez.env import access, container, mounts, share
 from ez.env.engine import engine_of
 from ez.env.evaluate import check_early
 from ez.env.image import Place, have_image
+from ez.env.migrate.keeper import have_keeper
 from ez.env.need import gives_by_cdi, why_no_cards
 from ez.env.probe import Container, Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest
@@ -124,6 +125,8 @@ def run(
         home = ready.facts.home
         folders = (*mounts.below_home(spec.mounts, home), *binds.made_folders(spec.shares, home))
         access.prepare_home(request, context, host, folders)
+        if not host.is_local:
+            have_keeper(host)
         probe = container.start(host, spec, image, force=request.rebuild)
         report.detail = ", ".join(
             f"{port.address}:{port.host} -> {port.container}"

@@ -39,6 +39,15 @@ _CONFIG = """\
     force user = root
 """
 
+_NFS_CONFIG = """\
+NFS_CORE_PARAM { NFS_Port = %(port)s; Bind_addr = %(host)s; Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }
+NFSv4 { Graceless = true; RecoveryBackend = fs; RecoveryRoot = %(folder)s; Only_Numeric_Owners = true; }
+EXPORT {
+    Export_Id = 1; Path = %(files)s; Pseudo = /team; Access_Type = RW; Squash = No_Root_Squash;
+    Protocols = 4; Transports = TCP; SecType = sys; FSAL { Name = VFS; }
+}
+"""
+
 
 @dataclass
 class Server:
@@ -81,6 +90,15 @@ def samba(folder: Path, host: str) -> Server:
     told = f"{SMB_PASSWORD}\n{SMB_PASSWORD}\n"
     run("smbpasswd", "-c", str(config), "-s", "-a", SMB_USER, stdin=told)
     command = ["/usr/sbin/smbd", "-F", "--no-process-group", "-s", str(config)]
+    return Server(command, host, port, files)
+
+
+def nfs_server(folder: Path, host: str) -> Server:
+    """An NFS server in user space, NFS-Ganesha, with the export `/team`, whose files are `folder`/files."""
+    files, port, config = folder / "files", free_port(host), folder / "ganesha.conf"
+    files.mkdir(parents=True)
+    config.write_text(_NFS_CONFIG % {"host": host, "port": port, "folder": folder, "files": files})
+    command = ["ganesha.nfsd", "-F", "-f", str(config), "-L", str(folder / "log"), "-p", str(folder / "pid")]
     return Server(command, host, port, files)
 
 

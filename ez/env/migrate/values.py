@@ -149,6 +149,7 @@ class Seen:
     modules: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()
     lfs: tuple[str, ...] = ()
+    lfs_large: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     base: Base = field(default_factory=Base)
     changes: Changes = field(default_factory=Changes)
@@ -179,6 +180,7 @@ def read_seen(reply: Reply) -> Seen:
         modules=reply.lists.get("modules", ()),
         nested=reply.lists.get("nested", ()),
         lfs=reply.lists.get("lfs", ()),
+        lfs_large=reply.lists.get("lfs-large", ()),
         settings=tuple(_setting(entry) for entry in reply.lists.get("settings", ())),
     )
     if not values.get("record"):

@@ -15,12 +15,16 @@ from ez.events import Sink, step
 from ez.models import Network
 from ez.ssh.host import Host
 
-PROGRAMS = {
-    LOCAL: ("sshfs", "sshfs"),
-    NFS: ("mount.nfs", "nfs-common"),
-    **dict.fromkeys((SMB, S3, AZBLOB, GCS, RCLONE), ("rclone", "rclone,fuse3,ca-certificates")),
+PROGRAMS = {LOCAL: "sshfs", NFS: "mount.nfs", SMB: "smb", **dict.fromkeys((S3, AZBLOB, GCS, RCLONE), "rclone")}
+"""What mounts a kind of share; `smb` is an rclone that speaks it, or the kernel's client."""
+
+PACKAGES = {
+    "sshfs": "sshfs",
+    "mount.nfs": "nfs-common",
+    "mount.cifs": "cifs-utils",
+    "rclone": "rclone,fuse3,ca-certificates",
 }
-"""What mounts a kind of share, and Debian's packages of it."""
+"""Debian's packages of each program."""
 
 HOME_INTERVAL, INTERVAL = 30, 60
 """Seconds between looks whether a share answers. What a look at a folder of another computer moves stays below what
@@ -45,11 +49,14 @@ def bring(
     mounted = tuple(share for share in shares if share.is_mounted)
     with step(sink, "shares", "Mount shares") as report:
         result = _apply(host, environment, mounted, owner)
-        if missing := _told(result, "missing"):
+        tried: set[str] = set()
+        while missing := _told(result, "missing"):
+            if set(missing) <= tried:
+                raise PrepareError(f"not installed: {', '.join(missing)} on `{host.name}`", f"ez doctor {host.name}")
+            # Another one than before is missing where rclone turns out to be an old one.
+            tried |= set(missing)
             _install(host, facts, missing, network, sink)
             result = _apply(host, environment, mounted, owner)
-            if missing := _told(result, "missing"):
-                raise PrepareError(f"not installed: {', '.join(missing)} on `{host.name}`", f"ez doctor {host.name}")
         report.detail = ", ".join(share.name for share in mounted)
 
 
@@ -126,12 +133,12 @@ def _apply(host: Host, environment: str, shares: tuple[Share, ...], owner: tuple
         entries[f"shares/{share.name}.conf"] = conf_of(share, owner)
         if text := rclone_of(share):
             entries[f"shares/{share.name}.rclone"] = text
-    wanted = sorted({PROGRAMS[share.kind][0] for share in shares})
+    wanted = sorted({PROGRAMS[share.kind] for share in shares})
     return _as_root(host, "apply", [environment, " ".join(wanted)], archive(entries))
 
 
 def _install(host: Host, facts: Facts, programs: tuple[str, ...], network: Network, sink: Sink) -> None:
-    packages = sorted({package for name, package in PROGRAMS.values() if name in programs})
+    packages = sorted(PACKAGES[name] for name in programs if name in PACKAGES)
     title = f"install {' and '.join(package.split(',')[0] for package in packages)}"
     settings = package_settings(facts.os, network)
     apply(host, facts, Step("programs", title, "install-programs", tuple(packages), settings), sink)

@@ -87,7 +87,12 @@ def submodules_with_work(here: Tree) -> None:
 
 
 def large_files(here: Tree) -> None:
-    """As LFS has it, whose own program is not asked: a pointer in Git, the content in the work tree and beside it."""
+    """As LFS has it, whose own program is not asked: a pointer in Git, the content in the work tree and beside it; and
+    objects of other commits, a large one too."""
+    for size in (10, 3 << 20):
+        other = os.urandom(size)
+        digest = hashlib.sha256(other).hexdigest()
+        here.write(f".git/lfs/objects/{digest[:2]}/{digest[2:4]}/{digest}", other)
     content = os.urandom(300_000)
     digest = hashlib.sha256(content).hexdigest()
     here.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
