@@ -145,6 +145,7 @@ def _travel(
 
 def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, save: bool) -> None:
     from ez.compute.lock import named_lock
+    from ez.env.migrate.keeper import have_keeper
     from ez.events import step
 
     with (
@@ -153,6 +154,8 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
         step(run.sink, "source", f"Bring {repo.name} to {target}") as report,
     ):
         report.detail = work(host) or "nothing new"
+        if save:
+            have_keeper(host)
     if save and run.state.environment(repo.name, target) is None:
         place = EnvironmentRecord(
             repo.name, target, repo_url=repo.url or "", repo_path=repo.path or "", status="not started"
@@ -164,7 +167,9 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     """The straight line of `ez env go`, with the work in its place."""
     from ez.cli.compute_create import MachineFlags
     from ez.cli.go_machine import check_asked, have_computer, open_started
+    from ez.cli.keeping import allow_as_before
     from ez.cli.line import make_context
+    from ez.cli.secret_ask import GoSecrets
     from ez.env.go import go
     from ez.env.request import GoRequest
 
@@ -174,4 +179,10 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     request: GoRequest = GoRequest(repo, target, entry, run.settings.flag("defaults.agent"))
     context: GoContext = make_context(run)
     have = partial(have_computer, run, request, context, flags)
-    go(request, replace(context, have=have, connect=partial(open_started, run), migrate=work))
+    address = repo.url or repo.path or ""
+    allow_as_before(run, repo.name, record.computer if record else "local", target, address)
+    secrets = GoSecrets(run, repo.name, target, address, ())
+    secrets.check()
+    connect_ = partial(open_started, run)
+    go(request, replace(context, have=have, connect=connect_, migrate=work, secrets=secrets.decide))
+    secrets.settle(agent=request.agent)

@@ -66,10 +66,15 @@ set_up() {
     [ -z "$managed" ] || [ ! -e "$real/commondir" ] || fail occupied
     [ ! -d "$common/reftable" ] || fail reftable
     ! git config --file "$common/config" extensions.partialclone >/dev/null || fail partial
+    format=$(git config --file "$common/config" extensions.objectformat || echo sha1)
+    if [ -f "$own/config" ] &&
+        [ "$(git config --file "$own/config" extensions.objectformat || echo sha1)" != "$format" ]; then
+        # Another repo than the one that was noted.
+        rm -rf "$own"
+    fi
     mkdir -p "$own/objects/info" "$own/info" "$own/refs" "$own/records"
     rm -f "$own"/*.lock "$own/shallow"
     printf 'ref: refs/heads/none\n' >"$own/HEAD"
-    format=$(git config --file "$common/config" extensions.objectformat || echo sha1)
     {
         printf '[core]\n\tbare = false\n\tcompression = 3\n\tlooseCompression = 1\n\tbigFileThreshold = 32m\n\trepositoryformatversion = '
         if [ "$format" = sha256 ]; then printf '1\n[extensions]\n\tobjectformat = sha256\n'; else printf '0\n'; fi
@@ -182,6 +187,9 @@ put_together() {
 }
 
 part() { own_git rev-parse -q --verify "$1:$2"; }
+
+# whole OBJECT...: whether all their trees are here; the repo may have thrown away some that a note relies on.
+whole() { own_git rev-list --objects --no-object-names --quiet --filter=blob:none "$@" >/dev/null 2>&1; }
 
 # amended TREE INFO: the tree with the entries of INFO (for `update-index --index-info`, NUL) put in.
 amended() {
