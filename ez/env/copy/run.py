@@ -57,7 +57,10 @@ def copy(
     if tally.faults:
         told = "\n".join(f"  {path}: {reason}" for path, reason in tally.faults[:_TOLD])
         more = f"\n  and {len(tally.faults) - _TOLD} more" if len(tally.faults) > _TOLD else ""
-        raise CopyError(f"{len(tally.faults)} could not be copied:\n{told}{more}", "the same command copies the rest")
+        raise CopyError(
+            f"{len(tally.faults)} could not be copied:\n{told}{more}",
+            "once that is mended, the same command copies the rest",
+        )
     return Copied(tally.files, tally.unchanged, tally.travelled, tally.resumed, tuple(tally.left_out))
 
 
