@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -92,7 +93,7 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
         if json_output:
             print_json(replace(result, access=access))
         else:
-            _show(result, access, opened, wanted=(flags.ide != "none"))
+            _show(result, access, opened, wanted=(flags.ide != "none"), here=found.keys())
             show_addresses(found, ports)
 
 
@@ -121,7 +122,8 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool) -> None:
+def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool, here: Collection[int]) -> None:
+    """All but the ports that are `here`, whose addresses are shown after it."""
     typer.echo(f"{result.environment} runs on {result.computer}")
     typer.echo(f"  ssh:    ssh {access.alias}")
     if wanted or opened.reason:
@@ -129,6 +131,8 @@ def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool) -> 
             typer.echo(f"  editor: {' '.join(access.editor_command)}")
         typer.echo(f"  link:   {access.link}")
     for port in access.ports:
+        if port.container in here:
+            continue
         place = "" if result.computer == "local" else f" on {result.computer}"
         name = f" ({clean(port.service)})" if port.service else ""
         typer.echo(f"  port:   {port.container}{name} inside is {port.address}:{port.host}{place}")

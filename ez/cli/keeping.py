@@ -68,6 +68,10 @@ def begin(run: Session, environment: str, computer: str) -> None:
 
 def again(run: Session, environment: str, computer: str) -> None:
     """The same for one that was opened before, as after a restart of this computer; silent where it cannot be."""
+    from ez.cli.detach import detach
+    from ez.env.shares.home import serve_again
+
+    serve_again(run.settings, environment, computer, detach)
     if run.settings.flag("link.keep") and (records_of(run, environment, computer) / "allow.json").exists():
         with suppress(EzError, OSError):
             keep(run, environment, computer, wait=False)

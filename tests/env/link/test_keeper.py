@@ -21,7 +21,7 @@ from ez.env.link import keeper as keeper_module
 from ez.env.link.connection import Connection
 from ez.env.link.keeper import KeeperProcess
 from ez.env.link.local import LocalServer
-from ez.env.link.places import records, socket_directory
+from ez.env.link.places import make_private, records, socket_directory
 from ez.env.link.service import Keep, Line
 from ez.errors import KeeperError, LinkLostError
 from ez.state import EnvironmentRecord, State
@@ -32,6 +32,18 @@ from tests.env.link.box import PROBES, SERVICES, Box, box, until
 def place(home: Path) -> Iterator[Box]:
     with box(home) as made:
         yield made
+
+
+def test_a_keeper_that_was_killed_leaves_no_connection(place: Box) -> None:
+    """The next one ends it."""
+    for folder in (place.keep.sockets, place.keep.records):
+        make_private(folder)
+    left = Connection.open(place.keep)
+    (before,) = place.children()
+    with place.kept():
+        place.connect()
+        until(lambda: before not in place.children() and len(place.children()) == 1)
+    assert left.is_lost(5)
 
 
 def test_the_ways_over_a_connection(place: Box) -> None:
