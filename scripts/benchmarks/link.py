@@ -19,6 +19,12 @@ from scripts.benchmarks._person import EZ, Person, person, repository
 from tests.testbed import Relay, Testbed
 
 NAME = "bench-link"
+BUILD = """\
+# syntax=v1
+
+def build():
+    base(image="ubuntu:22.04", dev=True)
+"""
 QUIET_SECONDS = 60
 TIMES = 20
 LIST = f"for turn in $(seq {TIMES}); do ssh-add -l >/dev/null || exit 1; done"
@@ -82,6 +88,7 @@ def main() -> None:
         one.ssh_config.write_text(f"UserKnownHostsFile {known}\n")
         one.run(EZ, "compute", "add", "far", f"{computer.user}@{relay.address}")
         folder = repository(one.home / NAME)
+        (folder / "build.envd").write_text(BUILD)
         one.run(EZ, "env", "go", str(folder), "-c", "far", "--name", NAME, "--no-open")
         one.run(EZ, "env", "link", "start", NAME)
         headline("link: a connection that is kept, to a computer 50 ms away")
