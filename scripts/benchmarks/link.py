@@ -101,9 +101,9 @@ def main() -> None:
 def _rows(world: World) -> list[Row]:
     one = world.listing("/run/ez/agent.sock", "-o", "ForwardAgent=no", "-o", "ControlPath=none")
     own = world.listing("$(ls -t /tmp/ssh-*/agent.* | head -n 1)", "-A", "-o", "ControlPath=none")
-    ssh = ("ssh", "-F", str(world.person.ssh_config))
-    for alias in (f"{NAME}.ez", "ez-far"):  # Connections that commands above have left would count.
-        subprocess.run([*ssh, "-O", "exit", alias], capture_output=True, check=False)
+    # A connection that commands above have left would count; that to the computer carries the one that is kept.
+    ended = ["ssh", "-F", str(world.person.ssh_config), "-O", "exit", f"{NAME}.ez"]
+    subprocess.run(ended, capture_output=True, check=False)
     before = _used(world.processes())
     world.relay.reset_counters()
     time.sleep(QUIET_SECONDS)
