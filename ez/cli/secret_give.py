@@ -56,7 +56,7 @@ def plan_secrets(
     if not asked and not run.settings.secrets and not of_repo and not (records / "secrets.json").exists():
         return ()
     from ez.env.credentials.rules import Rules
-    from ez.env.secrets.wanted import WantedFile, of_settings, parse_wanted
+    from ez.env.secrets.wanted import WantedFile, joined, of_settings, parse_wanted
 
     now = tuple(parse_wanted(text) for text in asked)
     known = {one.name for one in secrets_of(run).all()}
@@ -73,7 +73,7 @@ def plan_secrets(
         allow = f"ez env allow {environment} secret {name}"
         run.sink(Notice(f"{what}; where it may: {allow}, then `ez env go` again", "warning"))
     before = tuple(entry for entry in WantedFile(records).read() if entry.name in allowed)
-    return tuple(sorted({*now, *told, *before}))
+    return joined(now, told, before)
 
 
 def hand_over(
@@ -90,8 +90,6 @@ def hand_over(
     from ez.env.secrets.give import COMMAND, give, payload
     from ez.env.secrets.wanted import WantedFile, parse_wanted
 
-    if asked:
-        Rules(records).change(add=[Rule("secret", parse_wanted(text).name) for text in asked])
     store = secrets_of(run)
     known = {one.name for one in store.all()}
     for name in sorted({entry.name for entry in listed} - known):
@@ -103,5 +101,7 @@ def hand_over(
         options = ("-o", "ForwardAgent=no", "-o", "BatchMode=yes", "-o", "ControlPath=none", "-T")
         command = ["ssh", *ssh_config(run).arguments, *options, "--", alias, COMMAND]
         give(command, payload(there, store.get), run.settings.environment, environment)
+        if asked:
+            Rules(records).change(add=[Rule("secret", parse_wanted(text).name) for text in asked])
         WantedFile(records).write(listed)
         report.detail = ", ".join(entry.place for entry in there)

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shlex
+import shutil
 import signal
 import ssl
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.build.buildkit.fronted import fronted
 from tests.cli.terminal import Terminal
 from tests.env.link.box import until
 from tests.env.source.server import git_http_server
@@ -39,6 +41,7 @@ VALUES = {
     "AS_VARIABLE": 'it\'s a\n"variable" \\ é 7c1f',
     "PLAIN": "'plain' \"value\" \\ é 7c1f",
 }
+ENGINE = "/var/run/docker.sock"
 SERVER = """\
 cd t-link
 nohup sh -c '
@@ -72,9 +75,9 @@ class Opened:
         subprocess.run(command, env=environment, input=SERVER.encode(), check=True, timeout=60)
 
     @contextmanager
-    def session(self, agent: Agent) -> Iterator[None]:
+    def session(self, agent: Agent, *options: str) -> Iterator[None]:
         """An SSH session of a connection of its own, with that agent, while the block lasts."""
-        alone = ("-A", "-o", "ControlMaster=no", "-o", "ControlPath=none")
+        alone = ("-A", "-o", "ControlMaster=no", "-o", "ControlPath=none", *options)
         command = ["ssh", *self.person.ssh_options, *alone, f"{NAME}.ez", "echo in && cat"]
         environment = {**self.person.environment, **agent.environment}
         pipe = subprocess.PIPE
@@ -224,7 +227,7 @@ def test_the_login_of_a_registry_stays_at_home(opened: Opened) -> None:
     opened.ez("env", "link", "start", NAME)
     auth = base64.b64encode(b"ann:login-7c1f").decode()
     docker = opened.person.home / ".docker"
-    docker.mkdir()
+    docker.mkdir(exist_ok=True)
     (docker / "config.json").write_text(json.dumps({"auths": {"registry.example.org": {"auth": auth}}}))
     ask = "printf {} | docker-credential-ez get"
     assert "ez env allow" in opened.inside(ask.format("registry.example.org"), check=False)
@@ -238,6 +241,32 @@ def test_the_login_of_a_registry_stays_at_home(opened: Opened) -> None:
     assert "nobody at home answers" in opened.inside(ask.format("registry.example.org"), check=False)
     opened.ez("env", "exec", NAME, "--", "true")
     until(lambda: opened.ez("env", "link", "show", NAME, "--json").json["connected"])
+
+
+def test_docker_inside_pulls_and_pushes_with_the_login_of_home(opened: Opened, testbed: Testbed) -> None:
+    """Docker's own client, with this computer's engine."""
+    opened.ez("env", "link", "start", NAME)
+    inside = f"docker exec -i -u envd ez-{NAME}"
+    client = Path(shutil.which("docker") or "")
+    assert opened.place.computer is not None
+    opened.place.computer.exec(f"{inside} sh -c 'cat >/tmp/docker; chmod +x /tmp/docker'", stdin=client.read_bytes())
+    with fronted(testbed.registry.host_address) as door, opened.session(opened.agent, "-R", f"/tmp/e:{ENGINE}"):
+        door.user, door.password = "ann", "login-7c1f"
+        image, mine = f"{door.address}/library/debian:12", f"{door.address}/ez-test/{NAME}:1"
+        login = {"auths": {door.address: {"auth": base64.b64encode(b"ann:login-7c1f").decode()}}}
+        (opened.person.home / ".docker").mkdir(exist_ok=True)
+        (opened.person.home / ".docker" / "config.json").write_text(json.dumps(login))
+        docker = "DOCKER_HOST=unix:///tmp/e /tmp/docker"
+        try:
+            assert "ez env allow" in opened.inside(f"{docker} pull -q {image}", check=False)
+            opened.ez("env", "allow", NAME, "registry", door.address)
+            opened.inside(f"{docker} pull -q {image} && {docker} tag {image} {mine} && {docker} push -q {mine}")
+            login_inside = f"echo login-7c1f | {docker} login -u ann --password-stdin {door.address}"
+            told = opened.inside(login_inside, check=False)
+            assert "no login is kept in an environment" in told
+        finally:
+            run("docker", "image", "rm", "--force", image, mine, check=False)
+    assert "login-7c1f" not in opened.inside("grep -r login-7c1f /home/envd /tmp /etc/ez 2>/dev/null; true")
 
 
 def test_secrets_are_in_memory_and_nowhere_else(opened: Opened) -> None:
@@ -273,7 +302,6 @@ def test_a_repo_that_is_cloned_gets_what_its_person_agrees_to(opened: Opened) ->
             terminal.rest()
             assert terminal.code() == 0
         assert opened.inside("ls /run/secrets") == files
-    assert "wants" not in opened.ez(*go).stderr
     opened.ez("env", "allow", NAME, "secret", "OTHER", "--remove")
     opened.ez("secret", "give", NAME)
 

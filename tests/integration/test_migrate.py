@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
+from ez.env.credentials.rules import Rule, Rules
+from ez.env.link.places import records
 from tests.env.migrate.places import described
 from tests.env.source.places import Tree
 from tests.integration.person import EZ, Person
@@ -26,13 +29,15 @@ def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, n
     planned = person.ez("env", "up", "-c", "box", "--dry-run", "--json", cwd=folder).json
     assert "staged" in planned["paths"]
     subprocess.run([EZ, "secret", "set", "T"], input=b"kept-9d", env=person.environment, check=True)
+    allowed = [Rule("agent"), Rule("git", "https://git.example.org")]
+    Rules(records(person.database.parent, name, "local")).begin(str(folder), allowed)
     write_files(person.home / ".config" / "ez", {"config.toml": '[secrets]\nT = "env"\n'})
     up = person.ez("env", "up", "-c", "box", "--json", cwd=folder).json
     assert (up["environment"], up["target"], up["changed"], up["conflicts"]) == (name, "box", True, [])
     assert tree.fingerprint() == before
     assert person.ssh(f"{name}.ez", f"cd {name} && git status --porcelain").stdout == status
     assert person.ssh(f"{name}.ez", "echo $T").stdout == "kept-9d\n"
-    assert person.ez("env", "allow", name, "--json").json["rules"] == [{"kind": "agent", "name": ""}]
+    assert person.ez("env", "allow", name, "--json").json["rules"] == [asdict(rule) for rule in allowed]
     assert "stash@{0}" in person.ssh(f"{name}.ez", f"cd {name} && git stash list").stdout
 
     inside = f"cd {name} && echo inside > made && git -c user.name=A -c user.email=a@b.c commit -qam there"

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as Socket
 
 from .shell import run, wait_until
 
@@ -41,10 +43,16 @@ def agent(
             stdin=subprocess.DEVNULL,
         ) as process:
             try:
-                wait_until(socket.exists, "ssh-agent listens", timeout=10)
+                wait_until(lambda: _answers(socket), "ssh-agent listens", timeout=10)
                 started = Agent(socket, process.pid)
                 for key in keys:
                     started.add(key)
                 yield started
             finally:
                 process.terminate()
+
+
+def _answers(path: Path) -> bool:
+    """The file is there a moment before somebody listens."""
+    with Socket(AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0

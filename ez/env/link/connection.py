@@ -20,6 +20,7 @@ ALIVE_SECONDS = 30
 """Between questions whether the other side is still there; the second one without an answer ends the connection."""
 
 _COMMAND_SECONDS = 20.0
+_ANSWER_SECONDS = 10.0
 _LONGEST_LOG = 200_000
 
 _OPTIONS = (
@@ -103,6 +104,17 @@ class Connection:
     def is_lost(self, within: float) -> bool:
         """Wait so many seconds for the end of the connection; costs nothing meanwhile."""
         return self._gone.wait(within)
+
+    def answers(self) -> bool:
+        """Whether the other side does something within ten seconds."""
+        try:
+            done = subprocess.run(
+                self.command("true"), env=dict(self._keep.variables), stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=_ANSWER_SECONDS, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
 
     def end(self) -> None:
         """Have it end soon; from any thread or signal handler."""

@@ -22,6 +22,10 @@ from ez.errors import EzError, KeeperError
 LOOK_SECONDS = 5.0
 """Between looks whether the keeper's own files are still there."""
 
+ASLEEP_SECONDS = 15.0
+"""More time than this between two looks, by the clock on the wall, and this computer slept: is the other side still
+there? What a connection asks by itself would tell only after a minute."""
+
 LONGEST_PAUSE = 60.0
 PATIENCE = 12 * 3600.0
 """Seconds without a connection after which it is given up; the next `ez env go` begins anew."""
@@ -109,7 +113,7 @@ class KeeperProcess:
             self._since, self._times = time.time(), self._times + 1
             self._note("connected")
             self._connected.set()
-            while not self._ending.is_set() and self._is_there() and not connection.is_lost(LOOK_SECONDS):
+            while not self._ending.is_set() and self._is_there() and not self._has_gone(connection):
                 pass
         finally:
             self._connected.clear()
@@ -118,6 +122,13 @@ class KeeperProcess:
             for name, (service, lock) in self._services.items():
                 self._tell(name, service.lost, lock)
             self._note("connection ended")
+
+    def _has_gone(self, connection: Connection) -> bool:
+        """Looks for a while."""
+        began = time.time()
+        if connection.is_lost(LOOK_SECONDS):
+            return True
+        return time.time() - began > LOOK_SECONDS + ASLEEP_SECONDS and not connection.answers()
 
     def _tell(self, name: str, call: Callable[[], None], lock: threading.Lock) -> None:
         """One service that fails leaves the others alone."""

@@ -68,6 +68,21 @@ def of_settings(
     return tuple(sorted(wanted_as(name, form) for name, (form, _) in told.items() if name not in refused)), refused
 
 
+def joined(*layers: Iterable[Wanted]) -> tuple[Wanted, ...]:
+    """All of them, but of two for one variable that of the earlier layer. Raises UsageError for two of one layer."""
+    found: set[Wanted] = set()
+    taken: set[str] = set()
+    for layer in layers:
+        new = {entry for entry in layer if entry not in found and not (entry.variable and entry.variable in taken)}
+        variables = [entry.variable for entry in new if entry.variable]
+        twice = next((name for name in variables if variables.count(name) > 1), "")
+        if twice:
+            raise UsageError(f"two secrets are to be one variable: `{twice}`", "name another: NAME=env:OTHER")
+        found |= new
+        taken.update(variables)
+    return tuple(sorted(found))
+
+
 class WantedFile:
     """What one environment gets, in its `records` directory, so that it gets it again after each of its starts."""
 

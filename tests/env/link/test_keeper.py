@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from ez.config import resolve
 from ez.env.doctor_link import link_check
+from ez.env.link import connection as connection_module
 from ez.env.link import keeper as keeper_module
 from ez.env.link.connection import Connection
 from ez.env.link.keeper import KeeperProcess
@@ -116,6 +118,27 @@ def test_what_cannot_be_entered_says_why(place: Box) -> None:
     with pytest.raises(LinkLostError, match="Host key verification failed") as raised:
         Connection.open(place.keep)
     assert raised.value.hint == "ssh e.box.ez true"
+
+
+def test_after_a_sleep_a_silent_connection_is_made_anew(place: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(connection_module, "_ANSWER_SECONDS", 1.0)
+    slept, now = [0.0], time.time
+    with place.kept():
+        place.connect()
+        monkeypatch.setattr("ez.env.link.keeper.time.time", lambda: now() + slept[0])
+        sessions = _descendants(place.sshd.pid)
+        for process in sessions:
+            os.kill(process, signal.SIGSTOP)
+        slept[0] += 3600
+        place.connect(2)
+        for process in sessions:
+            os.kill(process, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(below for child in children for below in _descendants(child))]
 
 
 def test_doctor_names_a_connection_that_is_lost(home: Path) -> None:

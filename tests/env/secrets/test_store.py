@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ez.env.secrets.give import payload
+from ez.env.secrets.of_repo import told_by
 from ez.env.secrets.store import LARGEST, Secrets
-from ez.env.secrets.wanted import Wanted, WantedFile, of_settings, parse_wanted
-from ez.errors import SecretError, UsageError
+from ez.env.secrets.wanted import Wanted, WantedFile, joined, of_settings, parse_wanted
+from ez.errors import ConfigError, SecretError, UsageError
 
 VALUES = (b"plain", b"two\nlines\n", b"\xff\x00\xfe", "Größe".encode(), b"ez-base64:x")
 
@@ -94,6 +96,29 @@ def test_forms_of_what_an_environment_gets() -> None:
 def test_a_repo_gets_what_was_allowed_and_a_person_what_they_say() -> None:
     told = {"A": ("file", True), "B": ("env", True), "C": ("env:D", False)}
     assert of_settings(told, ["B"]) == ((Wanted("B", "B"), Wanted("C", "D")), ("A",))
+
+
+def test_a_variable_has_one_secret() -> None:
+    assert joined([Wanted("a", "X")], [Wanted("b", "X"), Wanted("b")]) == (Wanted("a", "X"), Wanted("b"))
+    with pytest.raises(UsageError, match="one variable: `X`"):
+        joined([], [Wanted("a", "X"), Wanted("b", "X")])
+
+
+def test_what_a_repo_says_may_be_anything(tmp_path: Path) -> None:
+    file = tmp_path / "ez.toml"
+    assert told_by(tmp_path) == {}
+    file.write_text('[secrets]\nA = "env"\nB = ""\n[other]\nx = 1\n')
+    assert told_by(tmp_path) == {"A": "env"}
+    many = "[secrets]\n" + "".join(f'N{number} = "env"\n' for number in range(51))
+    for bad in ("[secrets", "secrets = 1", "[secrets]\nA = 1", "[secrets]\nA = {}", many, "x = 1\n" + "#" * 100_000):
+        file.write_text(bad)
+        with pytest.raises(ConfigError):
+            told_by(tmp_path)
+    others: list[Callable[[], None]] = [lambda: file.symlink_to("/etc/os-release"), lambda: os.mkfifo(file), file.mkdir]
+    for make in others:
+        file.unlink()
+        make()
+        assert told_by(tmp_path) == {}
 
 
 def test_the_list_of_an_environment_lasts(tmp_path: Path) -> None:
