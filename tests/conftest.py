@@ -132,6 +132,7 @@ ON_COMPUTERS = (
     "testbed/",
     "env/source/",
     "integration/test_cards.py",
+    "integration/test_kernel_shares.py",
     "integration/test_link.py",
     "integration/test_quickstart.py",
     "integration/test_shares.py",

@@ -20,6 +20,7 @@ from ez.cli.env_list import ls
 from ez.cli.env_logs import logs
 from ez.cli.env_open import open_environment
 from ez.cli.env_ports import ports
+from ez.cli.env_saved import app as saved
 from ez.cli.env_ssh import ssh
 from ez.cli.env_sync import sync
 from ez.cli.env_up import up
@@ -47,5 +48,6 @@ app.command()(sync)
 app.command()(agent)
 app.command()(allow)
 app.add_typer(link, name="link")
+app.add_typer(saved, name="saved")
 app.command("gate", hidden=True)(gate)
 app.command("share", hidden=True)(share)

@@ -28,7 +28,8 @@ class Idle:
     """`minutes` without work after which `action` follows, 0 where nothing does. `reasons` are the signals that it saw
     in the last minute, `idle_seconds` since when it saw none. `stops_in` seconds if nobody works from now on, None
     where it does not stop. `lease` (Unix seconds by its clock) is 0 without one; `rested` says when and why it rested
-    last, `failed` why its cloud does not stop it. At `until` (the same) it stops whatever runs there, 0 for never."""
+    last, `failed` why its cloud does not stop it. At `until` (the same) it stops whatever runs there, 0 for never.
+    `saved`: when it rested last, and where it then put work that was nowhere else."""
 
     minutes: int = 0
     action: str = ""
@@ -39,6 +40,7 @@ class Idle:
     rested: str = ""
     failed: str = ""
     until: float = 0.0
+    saved: str = ""
 
 
 def why(host: Host) -> Idle:
@@ -71,6 +73,7 @@ def parse(text: str) -> Idle:
         rested=told.get("rested", ""),
         failed=told.get("failed", ""),
         until=float(until),
+        saved=told.get("saved", ""),
     )
 
 

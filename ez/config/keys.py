@@ -45,6 +45,7 @@ KEYS: dict[str, Key] = {
         bool, "keep a connection to each environment, for your agent, credentials, ports and shares", ("EZ_LINK",), True
     ),
     "link.ports": Key(bool, "have ports that programs open in an environment at home, by that connection", (), True),
+    "link.hosts": Key(str, "names that forwarded ports answer to beside NAME.localhost: app.test *.app.test"),
     "link.secrets": Key(str, "where `ez secret` keeps secrets: auto, keyring, age", ("EZ_SECRETS_IN",), "auto"),
     "editor.extensions": Key(
         str, "extensions for editors in every environment: publisher.name, spaces between", ("EZ_EXTENSIONS",)

@@ -17,6 +17,8 @@ SMB_USER, SMB_PASSWORD = "nobody", "hunter2%(x)s;'$y"
 
 KEY_ID, KEY_SECRET = "AKIAEZEXAMPLE", "s3cret/+key=value"
 
+DAV_USER, DAV_PASSWORD = "ann", "dav-pass/word"
+
 _CONFIG = """\
 [global]
     server role = standalone server
@@ -37,6 +39,15 @@ _CONFIG = """\
     path = {files}
     read only = no
     force user = root
+"""
+
+_NFS_CONFIG = """\
+NFS_CORE_PARAM { NFS_Port = %(port)s; Bind_addr = %(host)s; Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }
+NFSv4 { Graceless = true; RecoveryBackend = fs; RecoveryRoot = %(folder)s; Only_Numeric_Owners = true; }
+EXPORT {
+    Export_Id = 1; Path = %(files)s; Pseudo = /team; Access_Type = RW; Squash = No_Root_Squash;
+    Protocols = 4; Transports = TCP; SecType = sys; FSAL { Name = VFS; }
+}
 """
 
 
@@ -84,10 +95,27 @@ def samba(folder: Path, host: str) -> Server:
     return Server(command, host, port, files)
 
 
+def nfs_server(folder: Path, host: str) -> Server:
+    """An NFS server in user space, NFS-Ganesha, with the export `/team`, whose files are `folder`/files."""
+    files, port, config = folder / "files", free_port(host), folder / "ganesha.conf"
+    files.mkdir(parents=True)
+    config.write_text(_NFS_CONFIG % {"host": host, "port": port, "folder": folder, "files": files})
+    command = ["ganesha.nfsd", "-F", "-f", str(config), "-L", str(folder / "log"), "-p", str(folder / "pid")]
+    return Server(command, host, port, files)
+
+
 def object_store(host: str, folder: Path) -> Server:
     """Amazon's API by moto; it believes every key."""
     port = free_port(host)
     return Server([sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)], host, port, folder)
+
+
+def webdav(folder: Path, host: str) -> Server:
+    """A WebDAV server, rclone's own, that knows DAV_USER; what rclone serves it speaks."""
+    folder.mkdir(parents=True)
+    port = free_port(host)
+    command = ["sh", "-c", 'RCLONE_USER=$1 RCLONE_PASS=$2 exec rclone serve webdav "$3" --addr "$4"', "sh"]
+    return Server([*command, DAV_USER, DAV_PASSWORD, str(folder), f"{host}:{port}"], host, port, folder)
 
 
 def free_port(host: str) -> int:

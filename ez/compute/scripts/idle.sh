@@ -1,6 +1,7 @@
 # Once a minute: does somebody work here? After the minutes of /etc/ez/watchdog.conf without that, say so, and five
 # minutes later rest. Time is the machine's since its boot, so that a clock that jumps does no harm. The file may also
 # say until when (Unix seconds) the machine is wanted at all: then it rests whatever runs here.
+# Before it rests, the login users' own programs save work that is nowhere else (ez/env/migrate/keeper.py).
 # /run/ez/idle tells everybody how it stands, /var/lib/ez/rested when and why it rested last.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 conf=${1:-/etc/ez/watchdog.conf}
@@ -173,7 +174,7 @@ why=
 ! is_over || why='the time of this machine is over, whatever runs here'
 if [ -z "$why" ]; then
     if [ -e "$now/announced" ]; then
-        rm -f "$now/announced" "$now/ordered" "$failure"
+        rm -f "$now/announced" "$now/ordered" "$now/saved" "$failure"
         echo 'ez: somebody works here again or keeps it, so nothing stops' | wall 2>/dev/null
     fi
     tell ''
@@ -199,6 +200,29 @@ rests() {
     printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$action" "$after" >/var/lib/ez/rested
 }
 
+# Work that is nowhere else goes to bundles on the system's disk, which a stop keeps. Each user's programs run as that
+# user, for five minutes in all, and once: a save that fails is told, and does not keep the machine from resting.
+save() {
+    [ ! -e "$now/saved" ] && : >"$now/saved" || return
+    place=/var/lib/ez/saved
+    mkdir -p "$place" && : >"$now/keeping" || return
+    begun=$(date +%s)
+    getent passwd | while IFS=: read -r user _ _ group _ folder _; do
+        left=$((begun + 300 - $(date +%s)))
+        [ -f "$folder/ez/.ez/.source/.keeper/keep" ] && [ "$left" -gt 0 ] || continue
+        mkdir -p "$place/$user" && chown "$user:$group" "$place/$user" && chmod 700 "$place/$user" || continue
+        timeout -k 10 "$left" runuser -u "$user" -- env HOME="$folder" \
+            sh "$folder/ez/.ez/.source/.keeper/keep" "$place/$user" $((left - 10)) </dev/null
+    done | tr -cd '[:print:]\n' | cut -c 1-300 | head -n 50 >"$now/keeping"
+    rm -f "$place/last" /etc/motd.d/ez
+    [ -s "$now/keeping" ] || return
+    { date -u +%Y-%m-%dT%H:%M:%SZ; cat "$now/keeping"; } | tr '\n' ';' | sed 's/;$//; s/;/; /g' >"$place/last.new"
+    echo >>"$place/last.new"
+    mv "$place/last.new" "$place/last"
+    sed 's/^/ez: before it rested, work that was nowhere else was saved: /' "$place/last" |
+        { mkdir -p /etc/motd.d && tee /etc/motd.d/ez; } | tee /dev/stderr | wall 2>/dev/null
+}
+
 # Ordered each minute until the cloud takes it, and again if the machine still runs ten minutes after that. A failure is
 # told; a machine that only turned itself off might be paid for as before.
 deallocate() {
@@ -219,10 +243,11 @@ tell 0
 # Words, not one argument: containers.
 containers=$(environments)
 [ -z "$containers" ] || docker stop --time 30 $containers >/dev/null
+save
 if [ "$action" = deallocate ]; then
     deallocate
     exit 0
 fi
-rm -f "$now/announced" "$now/active"
+rm -f "$now/announced" "$now/active" "$now/saved"
 rests
 [ "$action" = suspend ] || systemctl poweroff

@@ -8,7 +8,7 @@ it names this computer. What is not HTTP cannot come from a page, and passes as 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from ez.env.http import LARGEST_HEAD, BadRequest, Head, parse_head
@@ -44,12 +44,15 @@ class _State(Enum):
     OPEN = "anything"
 
 
-def names_of(environment: str) -> Callable[[str], bool]:
-    """Whether a host's name is one of this computer for that environment: `localhost`, `NAME.localhost`, loopback."""
+def names_of(environment: str, hosts: Callable[[], Sequence[str]] = tuple) -> Callable[[str], bool]:
+    """Whether a host's name is one of this computer for that environment: `localhost`, `NAME.localhost`, loopback, or
+    one of `hosts`, of which `*.NAME` is whatever is below NAME."""
     own = f"{environment}.localhost"
 
     def is_one(name: str) -> bool:
-        return name in ("localhost", "127.0.0.1", "[::1]", own) or name.endswith(f".{own}")
+        if name in ("localhost", "127.0.0.1", "[::1]", own) or name.endswith(f".{own}"):
+            return True
+        return any(name.endswith(host[1:]) if host.startswith("*.") else name == host for host in hosts())
 
     return is_one
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 
 from ez.compute.downloads import package_settings
 from ez.compute.facts import Facts
 from ez.compute.prepare import apply, archive
 from ez.compute.step import Step
 from ez.env.shares.model import AZBLOB, GCS, LOCAL, NFS, RCLONE, S3, SMB, Share
+from ez.env.shares.programs import program
 from ez.errors import CommandError, PrepareError, Result
 from ez.events import Sink, step
 from ez.models import Network
 from ez.ssh.host import Host
 
-PROGRAMS = {
-    LOCAL: ("sshfs", "sshfs"),
-    NFS: ("mount.nfs", "nfs-common"),
-    **dict.fromkeys((SMB, S3, AZBLOB, GCS, RCLONE), ("rclone", "rclone,fuse3,ca-certificates")),
+PROGRAMS = {LOCAL: "sshfs", NFS: "mount.nfs", SMB: "smb", **dict.fromkeys((S3, AZBLOB, GCS, RCLONE), "rclone")}
+"""What mounts a kind of share; `smb` is an rclone that speaks it, or the kernel's client."""
+
+PACKAGES = {
+    "sshfs": "sshfs",
+    "mount.nfs": "nfs-common",
+    "mount.cifs": "cifs-utils",
+    "rclone": "rclone,fuse3,ca-certificates",
 }
-"""What mounts a kind of share, and Debian's packages of it."""
+"""Debian's packages of each program."""
 
 HOME_INTERVAL, INTERVAL = 30, 60
 """Seconds between looks whether a share answers. What a look at a folder of another computer moves stays below what
@@ -45,11 +49,14 @@ def bring(
     mounted = tuple(share for share in shares if share.is_mounted)
     with step(sink, "shares", "Mount shares") as report:
         result = _apply(host, environment, mounted, owner)
-        if missing := _told(result, "missing"):
+        tried: set[str] = set()
+        while missing := _told(result, "missing"):
+            if set(missing) <= tried:
+                raise PrepareError(f"not installed: {', '.join(missing)} on `{host.name}`", f"ez doctor {host.name}")
+            # Another one than before is missing where rclone turns out to be an old one.
+            tried |= set(missing)
             _install(host, facts, missing, network, sink)
             result = _apply(host, environment, mounted, owner)
-            if missing := _told(result, "missing"):
-                raise PrepareError(f"not installed: {', '.join(missing)} on `{host.name}`", f"ez doctor {host.name}")
         report.detail = ", ".join(share.name for share in mounted)
 
 
@@ -59,11 +66,6 @@ def keep_login(host: Host, share: Share, lines: Mapping[str, str], *, lasts: boo
     text = "".join(f"{key}={value}\n" for key, value in lines.items())
     result = _as_root(host, "login", [share.credential, "keep" if lasts else ""], text.encode())
     return tuple(result.text.split())
-
-
-def program(name: str) -> str:
-    """A shell program of this room."""
-    return files("ez.env.shares").joinpath("scripts", f"{name}.sh").read_text("utf-8")
 
 
 def conf_of(share: Share, owner: tuple[int, int]) -> str:
@@ -126,12 +128,12 @@ def _apply(host: Host, environment: str, shares: tuple[Share, ...], owner: tuple
         entries[f"shares/{share.name}.conf"] = conf_of(share, owner)
         if text := rclone_of(share):
             entries[f"shares/{share.name}.rclone"] = text
-    wanted = sorted({PROGRAMS[share.kind][0] for share in shares})
+    wanted = sorted({PROGRAMS[share.kind] for share in shares})
     return _as_root(host, "apply", [environment, " ".join(wanted)], archive(entries))
 
 
 def _install(host: Host, facts: Facts, programs: tuple[str, ...], network: Network, sink: Sink) -> None:
-    packages = sorted({package for name, package in PROGRAMS.values() if name in programs})
+    packages = sorted(PACKAGES[name] for name in programs if name in PACKAGES)
     title = f"install {' and '.join(package.split(',')[0] for package in packages)}"
     settings = package_settings(facts.os, network)
     apply(host, facts, Step("programs", title, "install-programs", tuple(packages), settings), sink)

@@ -7,18 +7,22 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ez.config import resolve
+from ez.env.doctor_link import link_check
 from ez.env.link import keeper as keeper_module
 from ez.env.link.connection import Connection
 from ez.env.link.keeper import KeeperProcess
 from ez.env.link.local import LocalServer
-from ez.env.link.places import make_private
-from ez.env.link.service import Line
+from ez.env.link.places import make_private, records, socket_directory
+from ez.env.link.service import Keep, Line
 from ez.errors import KeeperError, LinkLostError
+from ez.state import EnvironmentRecord, State
 from tests.env.link.box import PROBES, SERVICES, Box, box, until
 
 
@@ -112,3 +116,23 @@ def test_what_cannot_be_entered_says_why(place: Box) -> None:
     with pytest.raises(LinkLostError, match="Host key verification failed") as raised:
         Connection.open(place.keep)
     assert raised.value.hint == "ssh e.box.ez true"
+
+
+def test_doctor_names_a_connection_that_is_lost(home: Path) -> None:
+    settings = resolve(environment={"HOME": str(home)})
+    with State(settings.directories.database) as state:
+        state.save_environment(EnvironmentRecord("e", "box", status="running"))
+    assert link_check(settings).detail == "0, of 1 environments that run"
+    own, ssh = settings.directories.state, ("ssh", "-F", "/dev/null", "-o", "ProxyCommand=false")
+    places = socket_directory(own, "e", "box"), records(own, "e", "box")
+    process = KeeperProcess(Keep("e", "box", "e.box.ez", *places, own, ssh, dict(os.environ)), lambda: True, SERVICES)
+    thread = threading.Thread(target=process.run)
+    thread.start()
+    try:
+        until(lambda: link_check(settings).status == "warning")
+        found = link_check(settings)
+        assert "`e.box.ez` cannot be entered" in found.detail
+        assert found.fix == "ez env link start e -c box"
+    finally:
+        process.stop()
+        thread.join(20)

@@ -8,7 +8,14 @@ umask 077
 [ -d /run/systemd/system ] || { echo ez-no-systemd >&2; exit 1; }
 [ -c /dev/fuse ] || modprobe fuse 2>/dev/null
 missing=
-for program in $2; do command -v "$program" >/dev/null || missing="$missing $program"; done
+for program in $2; do
+    if [ "$program" = smb ]; then
+        # rclone speaks it since 1.60; where it is older, the kernel does.
+        program=rclone
+        ! command -v rclone >/dev/null || rclone help backends 2>/dev/null | grep -q '^ *smb ' || program=mount.cifs
+    fi
+    command -v "$program" >/dev/null || missing="$missing $program"
+done
 if [ -n "$missing" ]; then
     echo "missing$missing"
     exit 0

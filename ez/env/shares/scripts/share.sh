@@ -41,9 +41,10 @@ make_root() {
 
 is_mounted() { grep -qF " $place " /proc/self/mountinfo; }
 
-# Never a plain umount, which asks a server that may be gone.
+# Never a plain umount, nor a helper's, which ask a server that may be gone. With $1 `-f` whoever waits for it gets an
+# error, and what was not sent yet is lost where the kernel mounts it.
 clear_place() {
-    while is_mounted; do umount -l "$place" 2>/dev/null || return 1; done
+    while is_mounted; do umount -i -l ${1-} "$place" 2>/dev/null || return 1; done
     # Of one that was taken away for good nothing comes again.
     [ -f "$conf" ] || return 0
     mkdir -p -m 755 "$root/$environment" "$place"
@@ -52,7 +53,7 @@ clear_place() {
 
 ended() {
     tell down "$1"
-    clear_place
+    clear_place -f
     [ -z "${program-}" ] || kill -9 "$program" 2>/dev/null
     exit 1
 }
@@ -82,7 +83,10 @@ compose() {
                 printf 'pass = %s\n' "$(secret secret "$file" | rclone obscure -)"
                 ;;
             s3) printf 'access_key_id = %s\nsecret_access_key = %s\n' "$user" "$(secret secret "$file")" ;;
-            azblob) printf 'key = %s\n' "$(secret secret "$file")" ;;
+            azblob)
+                sas=$(secret sas "$file")
+                if [ -n "$sas" ]; then printf 'sas_url = %s\n' "$sas"; else printf 'key = %s\n' "$(secret secret "$file")"; fi
+                ;;
             gcs) printf 'service_account_credentials = %s\n' "$(secret secret "$file")" ;;
             rclone) secret line "$file" | tr '\t' '\n' ;;
             esac
@@ -97,14 +101,22 @@ ask_rclone() {
         lsf --max-depth 1 "ez:$(said place)" 2>&1 >/dev/null </dev/null
 }
 
+await_login() {
+    [ "$(said needs)" = login ] && [ -z "$(credential)" ] || return 0
+    tell login 'nobody has logged in'
+    # A login starts this anew.
+    exec sleep 3600
+}
+
 start_rclone() {
-    if [ "$(said needs)" = login ] && [ -z "$(credential)" ]; then
-        tell login 'nobody has logged in'
-        # A login starts this anew.
-        exec sleep 3600
-    fi
     compose
-    told=$(ask_rclone 40) || ended "$(printf '%s' "$told" | tail -n 1 | sed 's/^[0-9/]* [0-9:]* *//')"
+    told=$(ask_rclone 40) || case $told in
+    *NoCredentialProviders*)
+        tell login 'nobody has logged in, and this computer has no identity in that cloud'
+        exec sleep 600
+        ;;
+    *) false ;;
+    esac || ended "$(printf '%s' "$told" | tail -n 1 | sed 's/^[0-9/]* [0-9:]* *//')"
     mkdir -p /var/cache/ez/shares
     # Words, not one argument: a flag.
     rclone --config "$now/rclone.conf" mount "ez:$(said place)" "$place" $([ "$(said access)" = rw ] || echo --read-only) \
@@ -114,13 +126,36 @@ start_rclone() {
     program=$!
 }
 
-start_nfs() {
-    options=soft,timeo=50,retrans=2,nosuid,nodev,$(said access)
-    [ "$(said port)" = 0 ] || options=$options,port=$(said port)
-    [ -z "$(said options)" ] || options=$options,$(said options)
-    told=$(timeout 45 mount -t nfs -o "$options" "$(said server):$(said place)" "$place" 2>&1) || ended "$told"
+# by_kernel TYPE SOURCE OPTIONS
+by_kernel() {
     program=
+    options=$3,nosuid,nodev,$(said access)
+    [ "$(said port)" = 0 ] || options=$options,port=$(said port)
+    modprobe "$1" 2>/dev/null
+    grep -qw "$1" /proc/filesystems || ended "the kernel of this computer has no $1"
+    told=$(timeout -k 5 20 mount -t "$1" -o "$options" "$2" "$place" 2>&1) ||
+        ended "$(printf '%s' "$told" | grep -v '^Refer to' | tail -n 1)"
 }
+
+# soft: after 15 seconds without an answer programs get an error. A mount that waits for ever cannot be taken away.
+start_nfs() {
+    server=$(said server)
+    case $server in *:*) server="[$server]" ;; esac
+    by_kernel nfs "$server:$(said place)" soft,timeo=50,retrans=2,retry=0
+}
+
+# What an rclone before 1.60 leaves to the kernel. The file is in memory, and no command line or mount table has it.
+start_cifs() {
+    file=$(credential)
+    {
+        printf 'username=%s\npassword=%s\n' "$(secret user "$file")" "$(secret secret "$file")"
+        printf 'domain=%s\n' "$(secret domain "$file")"
+    } >"$now/cifs"
+    owner=uid=$(said uid),gid=$(said gid),forceuid,forcegid,file_mode=0644,dir_mode=0755
+    by_kernel cifs "//$(said server)/$(said place)" "credentials=$now/cifs,$owner,soft,mfsymlinks,echo_interval=15"
+}
+
+speaks_smb() { rclone help backends 2>/dev/null | grep -q '^ *smb '; }
 
 # ping: whether it answers, in an answer's time.
 ping() {
@@ -130,8 +165,7 @@ ping() {
         timeout -s KILL 10 stat "$place/.ez-$(date +%s)" >/dev/null 2>&1
         [ $? != 137 ]
         ;;
-    nfs) timeout -s KILL 20 stat -f "$place" >/dev/null 2>&1 ;;
-    *) ask_rclone 40 >/dev/null ;;
+    *) if [ -n "$program" ]; then ask_rclone 25 >/dev/null; else timeout -s KILL 10 stat -f "$place" >/dev/null 2>&1; fi ;;
     esac
 }
 
@@ -145,12 +179,15 @@ await_mount() {
 }
 
 watch_it() {
-    interval=$(said interval)
+    often=$(said interval)
     missed=0
     tell up
     while :; do
         waited=0
-        while [ "$waited" -lt "${interval:-60}" ]; do
+        interval=${often:-60}
+        # Once more, soon, before it is given up.
+        [ "$missed" = 0 ] || [ "$interval" -lt 5 ] || interval=5
+        while [ "$waited" -lt "$interval" ]; do
             [ -z "$program" ] || kill -0 "$program" 2>/dev/null || ended 'the connection ended'
             is_mounted || ended 'somebody unmounted it'
             sleep 1
@@ -164,8 +201,12 @@ watch_it() {
 run() {
     tell wait
     clear_place || ended 'what was mounted before does not go away'
-    case "$(said kind)" in
+    await_login
+    kind=$(said kind)
+    [ "$kind" != smb ] || speaks_smb || kind=cifs
+    case $kind in
     nfs) start_nfs ;;
+    cifs) start_cifs ;;
     *)
         start_rclone
         await_mount
