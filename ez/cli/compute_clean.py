@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +10,8 @@ import typer
 from ez.cli.options import JsonOption, YesOption
 from ez.cli.output import clean, print_json, print_table, say
 from ez.cli.quantities import number_of
-from ez.cli.session import confirm, require_answer, session
+from ez.cli.saving import save_before
+from ez.cli.session import Session, confirm, require_answer, session
 from ez.errors import EzError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def gc(
 ) -> None:
     """Find disks, addresses, networks and keys that no computer needs, priced per month; remove them when you agree.
 
-    Another person's are shown, and only removed when you name them.
+    Another person's are shown, and only removed when you name them. Of a machine whose time is over, work that is
+    nowhere else is saved on this computer first.
     """
     from ez.cli.cloud import cloud_context
     from ez.compute.cleanup import Cleaned, find, remove
@@ -67,7 +69,9 @@ def gc(
             if json_output and not yes:
                 require_answer(question)
             confirm(question, yes=yes)
+            expired, unsaved = _saved(run, expired)
             cleaned = remove(chosen, expired, cloud)
+            cleaned = replace(cleaned, left=(*unsaved, *cleaned.left))
             run.stop_progress()
         if json_output:
             print_json(_rows(litter, cleaned))
@@ -88,6 +92,18 @@ def _chosen(litter: Litter, names: tuple[str, ...]) -> tuple[list[Leftover], lis
             raise UsageError(f"nothing that nobody needs is called so: `{clean(name)[:60]}`", "ez compute gc --dry-run")
     chosen = [each for each in every if each.name in names or each.id in names]
     return chosen, [record for record in litter.expired if record.name in names]
+
+
+def _saved(run: Session, expired: list[MachineRecord]) -> tuple[list[MachineRecord], tuple[tuple[str, str], ...]]:
+    """Those whose work is saved or needs no saving; the others with the reason why they stay."""
+    safe, left = [], []
+    for record in expired:
+        try:
+            save_before(run, record.name, "delete")
+            safe.append(record)
+        except EzError as error:
+            left.append((record.name, f"{error.message} ({error.hint})"))
+    return safe, tuple(left)
 
 
 def _question(chosen: list[Leftover], expired: list[MachineRecord]) -> str:

@@ -142,6 +142,8 @@ def _words(shown: ShownIdle, record: MachineRecord | None, state: State) -> list
     if idle is None:
         return [f"{shown.name} is {shown.power}{_since(record, state)}; start it: ez compute start {shown.name}"]
     lines = _stops(shown, idle, yields=record is not None and not record.workspace.stop_daily)
+    if idle.saved:
+        lines.append(f"  before it rested last, work was saved there: {idle.saved}")
     if idle.stops_in is None:
         return lines
     if idle.reasons:

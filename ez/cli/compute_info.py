@@ -31,6 +31,7 @@ def info(
     from ez.cli.compute_list import row_of
     from ez.compute.facts import facts
     from ez.compute.have import have
+    from ez.compute.idle import why
     from ez.compute.listing import ask_again
 
     with session("compute-info", json_output=json_output) as run:
@@ -44,11 +45,12 @@ def info(
             machine = row_of(computer.name, cloud)
             if not json_output:
                 _show(run, _machine_rows(machine))
-        found, problem = None, ""
+        found, problem, saved = None, "", ""
         if record is None or record.power == "running":
             try:
                 with connect(run, computer.name) as host:
                     found = facts(host)
+                    saved = why(host).saved if found.watchdog else ""
             except HostError as error:
                 if machine is None:
                     raise
@@ -57,9 +59,11 @@ def info(
         if json_output:
             told = dataclasses.asdict(found) if found is not None else {}
             about = {"machine": machine} if machine is not None else {}
-            print_json({**told, **about, **({"problem": problem} if problem else {})})
+            more = {key: value for key, value in (("saved", saved), ("problem", problem)) if value}
+            print_json({**told, **about, **more})
             return
-        _show(run, _facts_rows(found) if found else [])
+        rows = _facts_rows(found) if found else []
+        _show(run, [*rows, *([("saved", f"before it rested last: {saved}")] if saved else [])])
         if problem:
             say(f"warning: not logged in: {clean(problem)}")
 

@@ -10,6 +10,7 @@ from ez.cli.env_cp import cp
 from ez.cli.env_delete import delete
 from ez.cli.env_exec import exec_
 from ez.cli.env_forward import forward
+from ez.cli.env_gate import gate
 from ez.cli.env_go import go, share
 from ez.cli.env_home import home
 from ez.cli.env_info import info
@@ -17,8 +18,9 @@ from ez.cli.env_life import start, stop
 from ez.cli.env_link import app as link
 from ez.cli.env_list import ls
 from ez.cli.env_logs import logs
-from ez.cli.env_open import gate, open_environment
+from ez.cli.env_open import open_environment
 from ez.cli.env_ports import ports
+from ez.cli.env_saved import app as saved
 from ez.cli.env_ssh import ssh
 from ez.cli.env_sync import sync
 from ez.cli.env_up import up
@@ -46,5 +48,6 @@ app.command()(sync)
 app.command()(agent)
 app.command()(allow)
 app.add_typer(link, name="link")
+app.add_typer(saved, name="saved")
 app.command("gate", hidden=True)(gate)
 app.command("share", hidden=True)(share)

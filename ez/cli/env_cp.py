@@ -11,6 +11,7 @@ import typer
 
 from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
+from ez.cli.entering import told_if_stopped
 from ez.cli.options import ComputerOption, JsonOption, QuietOption
 from ez.cli.output import print_json, say
 from ez.cli.session import Progress, Session, session
@@ -32,6 +33,9 @@ def cp(
     progress: Annotated[
         str, typer.Option("--progress", metavar="HOW", help="How to show progress: auto, plain, json or quiet.")
     ] = "auto",
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="Compare what is in files of one size, whatever their times say.")
+    ] = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -54,7 +58,8 @@ def cp(
         let_in(run, record.computer)
         started = time.monotonic()
         with step(run.sink, "copy", f"Copy {'into' if route.sends else 'out of'} {record.name}") as report:
-            done = copy(route, way_to(run, record), Tally(run.sink), _mask())
+            with told_if_stopped(run, record):
+                done = copy(route, way_to(run, record), Tally(run.sink), _mask(), checksum=checksum)
             report.detail = f"{done.files} files, {done.bytes / 1e6:.1f} MB; {done.unchanged} were there already"
         run.stop_progress()
         for path, reason in done.left_out:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from ez.cli.output import print_json, say
 from ez.cli.session import confirm, session
 from ez.errors import UsageError
 
+if TYPE_CHECKING:
+    from ez.env.migrate.saving import Saved
+
 
 def delete(
     name: EnvironmentArgument = None,
@@ -28,7 +31,7 @@ def delete(
         bool, typer.Option("--work-tree", help="Also remove the work tree that ez made on the computer.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also when the work tree holds work that is nowhere else.")
+        bool, typer.Option("--force", help="Without saving work of the work tree that is nowhere else.")
     ] = False,
     forget: Annotated[
         bool, typer.Option("--forget", help="Only forget it here, for a computer that is gone for good.")
@@ -38,8 +41,14 @@ def delete(
     old_name: OldEnvironmentOption = None,
     old_computer: OldComputerOption = None,
 ) -> None:
-    """Delete an environment: its container, image and SSH alias; the work tree stays unless you ask."""
+    """Delete an environment: its container, image and SSH alias; the work tree stays unless you ask. Example:
+
+    ez env delete thesis --work-tree
+
+    What of its work is nowhere else is saved on this computer before: ez env saved ls
+    """
     from ez.cli.access import withdraw
+    from ez.cli.saving import save_tree, tell_saved
     from ez.env import manage
 
     with session("env-delete", json_output=json_output) as run:
@@ -53,14 +62,17 @@ def delete(
         run.stop_progress()
         confirm(f"delete {what} of `{record.name}` on `{record.computer}`?", yes=yes)
         removed: tuple[str, ...] = ()
+        kept: tuple[Saved, ...] = ()
         if not forget:
             with connect_alone(run, record) as host:
-                removed = manage.delete(host, record.name, tree=tree, force=force)
+                kept = save_tree(run, host, record.name) if tree and not force else ()
+                removed = manage.delete(host, record.name, tree=tree)
         end(run, record.name, record.computer, forget=True)
         withdraw(run, record)
         if json_output:
-            print_json(manage.Deleted(record.name, record.computer, (*removed, "alias")))
+            print_json(manage.Deleted(record.name, record.computer, (*removed, "alias"), kept))
         else:
             say(f"deleted `{record.name}` on `{record.computer}`: {', '.join((*removed, 'alias'))}")
-            if owned and not tree:
-                say(f"the work tree stays: {record.host_path} on {record.computer}")
+        tell_saved(run, kept)
+        if owned and not tree and not json_output:
+            say(f"the work tree stays: {record.host_path} on {record.computer}")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ez.cli.access import environment, exec_ssh
+from ez.cli.access import environment
+from ez.cli.entering import enter
 from ez.cli.options import (
     ComputerOption,
     EnvironmentArgument,
@@ -44,5 +45,5 @@ def exec_(
             line = shlex.join(context.args)
         else:
             raise UsageError("no command was given", f"ez env exec {record.name} -- python --version")
-        code = exec_ssh(run, record, [f"cd {shlex.quote(record.workdir)} && {line}"])
+        code = enter(run, record, [f"cd {shlex.quote(record.workdir)} && {line}"])
     raise typer.Exit(code)

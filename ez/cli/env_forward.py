@@ -10,6 +10,7 @@ import typer
 
 from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
+from ez.cli.entering import told_if_stopped
 from ez.cli.env_ports import Shown, forwards_of
 from ez.cli.keeping import keep
 from ez.cli.options import ComputerOption, JsonOption
@@ -50,7 +51,8 @@ def forward(
             _by_keeper(run, record, asked, stop=stop)
         else:
             run.stop_progress()
-            _in_foreground(run, record, asked)
+            with told_if_stopped(run, record):
+                _in_foreground(run, record, asked)
 
 
 def _split(words: list[str]) -> tuple[str | None, list[str]]:
@@ -88,7 +90,7 @@ def _in_foreground(run: Session, record: EnvironmentRecord, asked: dict[int, int
     from ez.env.link.service import Keep
     from ez.env.ports.forwards import Forward
     from ez.env.ports.holding import hold_open
-    from ez.env.ports.wanted import Wanted, of_environment
+    from ez.env.ports.wanted import Wanted, of_environment, parse_hosts
 
     def tell(one: Forward) -> None:
         if run.json_output:
@@ -101,5 +103,6 @@ def _in_foreground(run: Session, record: EnvironmentRecord, asked: dict[int, int
         place = Path(folder)
         ssh = ("ssh", *ssh_config(run).arguments)
         kept = Keep(record.name, record.computer, alias, place, place, state, ssh, run.settings.environment)
-        published = of_environment(Wanted(), record.ports, is_here=record.computer == "local", asked={})
+        hosts, is_here = parse_hosts(run.settings.text("link.hosts")), record.computer == "local"
+        published = of_environment(Wanted(), record.ports, is_here=is_here, asked={}, hosts=hosts)
         hold_open(kept, asked, published, tell=tell, say=say)

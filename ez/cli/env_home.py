@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from ez.cli.env_migrate import DryRunOption, IncludeOption, home_of, known, show, way_home
+from ez.cli.env_data import WithDataOption, refuse_data, with_data
+from ez.cli.env_migrate import (
+    DryRunOption,
+    IncludeOption,
+    ProgramsOption,
+    TakeOption,
+    Wishes,
+    alone,
+    home_of,
+    known,
+    show,
+    way_home,
+)
 from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption, QuietOption, VerboseOption
 from ez.cli.session import session
 
@@ -21,6 +33,9 @@ def home(
     compute: ComputerOption = None,
     to: ToOption = None,
     include: IncludeOption = None,
+    data: WithDataOption = False,
+    take: TakeOption = None,
+    allow_programs: ProgramsOption = False,
     dry_run: DryRunOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
@@ -37,8 +52,12 @@ def home(
 
     with session("env-home", json_output=json_output, quiet=quiet, verbose=verbose) as run:
         record = known(run, name, compute)
-        with way_home(run, record, home_of(record, to), include, dry_run=dry_run) as way:
+        wishes = Wishes(include, dry_run, take, allow_programs)
+        with alone(run, record), way_home(run, record, home_of(record, to), wishes) as way:
             with step(run.sink, "home", f"Bring {record.name} home from {record.computer}") as report:
                 result = travel(way)
                 report.detail, report.skipped = result.words or "nothing new", not result.changed
+            if data:
+                result = with_data(run, way, result)
             show(run, result)
+            refuse_data(result)

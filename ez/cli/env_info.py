@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import typer
 
 from ez.cli.access import connect, environment
+from ez.cli.env_ports import Shown, forwarded, line_of
+from ez.cli.env_reach import Reach, reach_of
 from ez.cli.options import (
     ComputerOption,
     EnvironmentArgument,
@@ -40,7 +42,9 @@ def info(
             services = manage.services(host, record.name)
             shares = states(host, record.name, of_container(probe.container))
         status = probe.container.status if probe.container else "missing"
-        shown = EnvironmentInfo(record, status, probe.sessions, services, shares)
+        ports = tuple(forwarded(run, record))
+        reach = reach_of(run, record)
+        shown = EnvironmentInfo(record, status, probe.sessions, services, shares, ports, reach)
         run.stop_progress()
         if json_output:
             print_json(shown)
@@ -57,9 +61,11 @@ def info(
             ("work tree", f"{record.host_path} on {record.computer}, {record.workdir} inside"),
             ("ssh", f"ssh {record.alias}"),
             ("image", record.image),
-            ("ports", ", ".join(published) or "none"),
+            ("ports", ", ".join(published) + f" on {record.computer}" if published else "none"),
+            *(("port", line_of(one)) for one in ports),
             ("services", ", ".join(services) or "none"),
             *(("share", share_line(share)) for share in shares),
+            *reach.rows,
         )
         for label, value in rows:
             typer.echo(f"{label + ':':<11}{clean(value)}")
@@ -74,3 +80,5 @@ class EnvironmentInfo:
     sessions: int
     services: tuple[str, ...]
     shares: tuple[ShareState, ...] = ()
+    ports: tuple[Shown, ...] = ()
+    home: Reach | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option("--include-ignored", metavar="PATTERN", help="Ignored files that go along, from now on; repeatable."),
+]
+TakeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--take",
+        metavar="NAME",
+        help="Where both sides changed the same: whose counts, a computer or `local`. The other's is saved first.",
+    ),
+]
+ProgramsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-programs", help="Also bring an unfinished rebase with `exec` lines, which run here when it goes on."
+    ),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would travel, and stop.")]
 
@@ -63,28 +77,44 @@ def home_of(record: EnvironmentRecord, to: str | None) -> Path:
     return around or here / record.name
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What a person said on the line about the way of the work."""
+
+    include: list[str] | None = None
+    dry_run: bool = False
+    take: str | None = None
+    programs: bool = False
+    data: bool = False
+
+
 @contextmanager
-def way_home(
-    run: Session, record: EnvironmentRecord, place: Path, include: list[str] | None, *, dry_run: bool = False
-) -> Iterator[Journey]:
-    """From the environment's computer to `place`, with no other ez of this person at work on the environment."""
+def alone(run: Session, record: EnvironmentRecord) -> Iterator[None]:
+    """With no other ez of this person at work on the environment. Raises BusyError."""
     from ez.compute.lock import named_lock
+
+    with named_lock(run.settings.directories.locks, f"{record.computer}.{record.name}", run.sink):
+        yield
+
+
+@contextmanager
+def way_home(run: Session, record: EnvironmentRecord, place: Path, wishes: Wishes) -> Iterator[Journey]:
+    """From the environment's computer to `place`."""
     from ez.env.migrate.journey import computer_side, person_side
 
-    lock = f"{record.computer}.{record.name}"
-    with named_lock(run.settings.directories.locks, lock, run.sink), connect(run, record.computer) as host:
+    with connect(run, record.computer) as host:
         source = computer_side(host, record.name)
-        target = person_side(run.settings, place, record.name)
-        yield journey(run, record.name, source, target, include, dry_run=dry_run)
+        yield journey(run, record.name, source, person_side(run.settings, place, record.name), wishes)
 
 
-def journey(
-    run: Session, name: str, source: Side, target: Side, include: list[str] | None, *, dry_run: bool = False
-) -> Journey:
-    from ez.env.migrate.journey import Journey, between
+def journey(run: Session, name: str, source: Side, target: Side, wishes: Wishes) -> Journey:
+    from ez.env.migrate.journey import Journey, Take, between
 
-    order = between(run.settings, name, source, target, run.sink, check_patterns(include))
-    return Journey(name, source, target, replace(order, dry_run=dry_run))
+    order = between(run.settings, name, source, target, run.sink, check_patterns(wishes.include))
+    order = replace(order, dry_run=wishes.dry_run, programs=wishes.programs)
+    chosen = "local" if wishes.take == "." else wishes.take
+    take = Take(chosen, run.settings.directories.state / "saved") if chosen else None
+    return Journey(name, source, target, order, take)
 
 
 def check_patterns(patterns: list[str] | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -11,18 +12,20 @@ import typer
 
 from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
+from ez.cli.env_gate import start_holder
 from ez.cli.gates import gate_of
 from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption, QuietOption, VerboseOption
 from ez.cli.output import print_json, say
 from ez.cli.session import Session, session
 from ez.errors import CommandError, EzError
-from ez.events import Notice, step
+from ez.events import Notice, Output, step
 
 if TYPE_CHECKING:
     from ez.env.editors.choose import EditorChoice
     from ez.env.editors.find import Desktop
+    from ez.env.editors.ready import Made
     from ez.env.inside import Inside
-    from ez.env.web.held import Held
+    from ez.env.web.serve import Served
 
 IdeOption = Annotated[
     str | None,
@@ -146,23 +149,32 @@ def _tell_windows(run: Session, place: Entered, choice: EditorChoice, desktop: D
 
 
 def _make_ready(run: Session, place: Entered, choice: EditorChoice) -> tuple[str, ...]:
-    """Its server and extensions inside. What fails here is told and stops nobody: the editor may do it by itself."""
+    """Its server, extensions and settings inside."""
     from ez.env.editors.extensions import own_extensions
     from ez.env.editors.ready import make_ready
-    from ez.env.editors.server import commit_of
+    from ez.env.editors.release import release_of
 
     settings, server = run.settings, choice.editor.server
     own = own_extensions(settings.text("editor.extensions"))
     if server is None or not settings.flag("editor.server"):
         return ()
-    with step(run.sink, "editor", f"Make ready for {choice.editor.title}") as report:
-        commit = commit_of(choice.program, settings.environment)
+
+    def make() -> Made:
+        release = release_of(choice.program, settings.environment, server.version, server.joint)
         mirror = settings.text(f"mirrors.{server.mirror}")
+        return make_ready(_inside(run, place), server, release, place.workdir, own, mirror)
+
+    return _made(run, choice.editor.title, make)
+
+
+def _made(run: Session, title: str, make: Callable[[], Made]) -> tuple[str, ...]:
+    """What fails is told and stops nobody: the editor may do it by itself."""
+    with step(run.sink, "editor", f"Make ready for {title}") as report:
         try:
-            made = make_ready(_inside(run, place), server, commit, place.workdir, own, mirror)
+            made = make()
         except EzError as error:
             report.detail = "the editor has to do it by itself"
-            run.sink(Notice(f"nothing was made ready for {choice.editor.title}: {error.message}", "warning"))
+            run.sink(Notice(f"nothing was made ready for {title}: {error.message}", "warning"))
             return (error.message,)
         report.skipped = not made.changed
         report.detail = ", ".join([*(["its server"] if made.fetched else []), *made.installed.ids])
@@ -173,22 +185,39 @@ def _make_ready(run: Session, place: Entered, choice: EditorChoice) -> tuple[str
 
 def _open_in_browser(run: Session, place: Entered, wanted: str, desktop: Desktop, no_open: bool) -> Opened:
     from ez.env.editors.launch import open_address
-    from ez.env.editors.table import IN_BROWSER
     from ez.env.web.open import address
-    from ez.env.web.serve import serve
 
+    served, notices = _serve(run, place, wanted)
+    held = gate_of(run, place.environment, place.computer, wanted)
+    link = address(held, served, run.settings.directories.locks, run.sink, partial(start_holder, held))
+    reason = "only the link was asked for" if no_open else open_address(link, desktop)
+    return Opened(place.environment, place.computer, wanted, not reason, reason, (), link, notices)
+
+
+def _serve(run: Session, place: Entered, wanted: str) -> tuple[Served, tuple[str, ...]]:
+    """Have it run inside, with its extensions and settings; also what of them could not be had."""
+    from ez.env.editors.extensions import own_extensions
+    from ez.env.editors.table import IN_BROWSER
+    from ez.env.web.ready import make_web_ready
+    from ez.env.web.serve import Sources, serve
+
+    settings, inside = run.settings, _inside(run, place)
+    own = own_extensions(settings.text("editor.extensions"))
+    sources = Sources(settings.text("network.npm_registry"), settings.text("mirrors.open_vsx"))
     with step(run.sink, "editor", f"Start {IN_BROWSER[wanted]}") as report:
-        registry = run.settings.text("network.npm_registry")
         try:
-            served = serve(_inside(run, place), wanted, place.environment, place.workdir, registry)
+            served = serve(inside, wanted, place.environment, place.workdir, sources, _tell(run))
         except CommandError as error:
             what = f"`{place.environment}` cannot be entered: {' '.join(error.result.last_lines(3))}"
             raise EzError(what, f"ez env start {place.environment}") from error
         report.skipped = served.was_there
-    held = gate_of(run, place.environment, place.computer, wanted)
-    link = address(held, served, run.settings.directories.locks, run.sink, partial(_start_holder, held))
-    reason = "only the link was asked for" if no_open else open_address(link, desktop)
-    return Opened(place.environment, place.computer, wanted, not reason, reason, (), link)
+    if wanted != "web":
+        return served, ()
+    return served, _made(run, IN_BROWSER[wanted], lambda: make_web_ready(inside, served, place.workdir, own))
+
+
+def _tell(run: Session) -> Callable[[str], None]:
+    return lambda words: run.sink(Output("editor", words))
 
 
 def _inside(run: Session, place: Entered) -> Inside:
@@ -203,26 +232,3 @@ def _inside(run: Session, place: Entered) -> Inside:
         home=settings.directories.home,
         sink=run.sink,
     )
-
-
-def _start_holder(held: Held) -> None:
-    from ez.cli.detach import detach
-
-    detach(["env", "gate", held.environment, "-c", held.computer, "--ide", held.kind])
-
-
-def gate(name: str, compute: ComputerOption = None, ide: IdeOption = None) -> None:
-    """Hold the gate to what is served in an environment: what `ez env open` leaves to a process of its own."""
-    from ez.env.web.hold import Holder
-    from ez.ssh.config_text import environment_alias
-
-    with session("env-gate", quiet=True, project=None) as run:
-        record = environment(run, name, compute)
-        holder = Holder(
-            gate_of(run, record.name, record.computer, ide or "web"),
-            ["ssh", *ssh_config(run).arguments],
-            environment_alias(record.name, record.computer),
-            run.settings.environment,
-            run.settings.directories.logs / "gate-ssh.log",
-        )
-    holder.run()

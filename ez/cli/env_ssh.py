@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ez.cli.access import environment, exec_ssh, let_in
+from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
+from ez.cli.entering import LOST, enter, have_started, told_if_stopped
 from ez.cli.keeping import again
 from ez.cli.options import ComputerOption, EnvironmentArgument, OldComputerOption, OldEnvironmentOption, YesOption
 from ez.cli.output import say
 from ez.cli.session import Session, confirm, session
-from ez.errors import EzError, UsageError
+from ez.errors import EzError, HostUnreachableError, UsageError
+from ez.names import shown
 from ez.state import EnvironmentRecord
 
 if TYPE_CHECKING:
@@ -50,13 +52,22 @@ def ssh(
         raise UsageError("--session is for --keep", "add --keep")
     with session("env-ssh", quiet=True, log=False) as run:
         record = environment(run, name or old_name, compute or old_computer)
+        if keep or mosh:
+            have_started(run, record, yes=yes)
         if keep:
             code = _keep(run, record, session_name, " ".join(context.args), yes=yes)
         elif mosh:
             code = _mosh(run, record, context.args)
         else:
-            code = exec_ssh(run, record, context.args)
+            code = enter(run, record, _command(context.args, record.name), yes=yes)
     raise typer.Exit(code)
+
+
+def _command(words: list[str], name: str) -> list[str]:
+    """Words that are no option of ez are a command, which begins with none."""
+    if words and words[0].startswith("-"):
+        raise UsageError(f"no such option: `{shown(words[0])}`", f"ez env ssh {name} -- CMD")
+    return words
 
 
 def door(run: Session, record: EnvironmentRecord) -> Door:
@@ -80,7 +91,9 @@ def _keep(run: Session, record: EnvironmentRecord, name: str, line: str, *, yes:
     let_in(run, record.computer)
     way = door(run, record)
     run.stop_progress()
-    if not shells.has_tmux(way):
+    with told_if_stopped(run, record):
+        is_there = shells.has_tmux(way)
+    if not is_there:
         confirm(f"`{record.name}` has no tmux, which --keep needs; install it there now?", yes=yes)
         shells.install_tmux(way)
     again(run, record.name, record.computer)
@@ -99,22 +112,37 @@ def _call(command: list[str]) -> int:
 
 
 def _mosh(run: Session, record: EnvironmentRecord, words: list[str]) -> int:
+    """By plain OpenSSH where there is no mosh, which is said."""
     from ez.cli.cloud import machine_of
-    from ez.env import shells
+    from ez.env import mosh
 
     if words:
         raise UsageError("--mosh opens a shell and runs no command", f"ez env ssh {record.name} -- CMD")
+    if not sys.stdin.isatty():
+        raise UsageError("--mosh needs a terminal", f"ez env ssh {record.name} -- CMD")
     computer = run.state.computer(record.computer)
     if computer is None:
         raise EzError(f"no computer `{record.computer}`", "ez compute ls")
-    ssh_words = ("ssh", *ssh_config(run).arguments)
-    is_cloud = machine_of(run, computer) is not None
-    command = shells.mosh_command(computer, record.name, record.workdir, "envd", ssh_words, is_cloud=is_cloud)
-    if shutil.which("mosh") is None:
-        raise EzError("mosh is not on PATH", "install mosh here, or use --keep")
+    mosh.check_way(computer, record.name, is_cloud=machine_of(run, computer) is not None)
     let_in(run, record.computer)
-    if _call([*ssh_words, "-T", "--", f"ez-{computer.name}", "command -v mosh-server >/dev/null"]):
-        raise EzError(f"no mosh-server on `{computer.name}`", f"install mosh there: ez compute ssh {computer.name}")
-    again(run, record.name, record.computer)
+    ssh_words = ("ssh", *ssh_config(run).arguments)
+    missing = _without_mosh(record.computer, ssh_words)
     run.stop_progress()
-    return _call(command)
+    if missing:
+        say(f"{missing}, so this is plain ssh; what survives a lost connection too: ez env ssh --keep {record.name}")
+        return enter(run, record, ())
+    variables = mosh.variables(run.settings.environment)
+    mosh.try_out(mosh.mosh_command(computer.name, ssh_words, ["true"]), variables, record.name)
+    again(run, record.name, record.computer)
+    inside = mosh.shell_words(record.name, record.workdir, "envd")
+    return subprocess.run(mosh.mosh_command(computer.name, ssh_words, inside), env=variables, check=False).returncode
+
+
+def _without_mosh(computer: str, ssh_words: tuple[str, ...]) -> str:
+    """Where mosh is not; empty where it is on both sides. Raises HostUnreachableError."""
+    if shutil.which("mosh") is None:
+        return "mosh is not installed here"
+    code = _call([*ssh_words, "-T", "--", f"ez-{computer}", "command -v mosh-server >/dev/null"])
+    if code == LOST:
+        raise HostUnreachableError(f"`{computer}` cannot be reached", f"ez compute info {computer}")
+    return f"no mosh-server on `{computer}` (Debian's package is mosh)" if code else ""

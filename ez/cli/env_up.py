@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ez.cli.access import connect
-from ez.cli.env_migrate import DryRunOption, IncludeOption, check_patterns, journey, show
+from ez.cli.env_data import WithDataOption, refuse_data, with_data
+from ez.cli.env_migrate import DryRunOption, IncludeOption, TakeOption, Wishes, check_patterns, journey, show
 from ez.cli.options import (
     EnvironmentArgument,
     JsonOption,
@@ -42,6 +43,8 @@ def up(
         str | None, typer.Option("--from", metavar="NAME", help="The computer it is on, where it is on several.")
     ] = None,
     include: IncludeOption = None,
+    data: WithDataOption = False,
+    take: TakeOption = None,
     no_start: Annotated[
         bool, typer.Option("--no-start", help="Only bring the work; `ez env go` starts it later.")
     ] = False,
@@ -67,12 +70,14 @@ def up(
         record, repo = _meant(run, name, from_, str(chosen))
         with _source(run, record, repo) as source:
             results: list[Migrated] = []
-            work = partial(_travel, run, repo, source, include, dry_run, results)
+            work = partial(_travel, run, repo, source, Wishes(include, dry_run, take, data=data), results)
             if no_start or dry_run:
                 _only_work(run, repo, str(chosen), work, save=not dry_run)
             else:
                 _go(run, repo, record, str(chosen), work)
             show(run, *results)
+            for result in results:
+                refuse_data(result)
 
 
 def _meant(
@@ -118,18 +123,19 @@ def _travel(
     run: Session,
     repo: RepoRef,
     source: Side,
-    include: list[str] | None,
-    dry_run: bool,
+    wishes: Wishes,
     results: list[Migrated],
     host: Host,
 ) -> str:
     """Raises SourceError where both sides changed the same."""
     from ez.env.migrate.journey import bequeath, computer_side, refuse_conflicts, travel
 
-    way = journey(run, repo.name, source, computer_side(host, repo.name), include, dry_run=dry_run)
+    way = journey(run, repo.name, source, computer_side(host, repo.name), wishes)
     result = travel(way)
-    if repo.path and not source.path and not dry_run:
+    if repo.path and not source.path and not wishes.dry_run:
         bequeath(run.settings, way, Path(repo.path))
+    if wishes.data and not result.conflicts:
+        result = with_data(run, way, result)
     results.append(result)
     if result.conflicts and run.json_output:
         show(run, result)
@@ -139,6 +145,7 @@ def _travel(
 
 def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, save: bool) -> None:
     from ez.compute.lock import named_lock
+    from ez.env.migrate.keeper import have_keeper
     from ez.events import step
 
     with (
@@ -147,6 +154,8 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
         step(run.sink, "source", f"Bring {repo.name} to {target}") as report,
     ):
         report.detail = work(host) or "nothing new"
+        if save:
+            have_keeper(host)
     if save and run.state.environment(repo.name, target) is None:
         place = EnvironmentRecord(
             repo.name, target, repo_url=repo.url or "", repo_path=repo.path or "", status="not started"
@@ -158,7 +167,9 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     """The straight line of `ez env go`, with the work in its place."""
     from ez.cli.compute_create import MachineFlags
     from ez.cli.go_machine import check_asked, have_computer, open_started
+    from ez.cli.keeping import allow_as_before
     from ez.cli.line import make_context
+    from ez.cli.secret_ask import GoSecrets
     from ez.env.go import go
     from ez.env.request import GoRequest
 
@@ -168,4 +179,10 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     request: GoRequest = GoRequest(repo, target, entry, run.settings.flag("defaults.agent"))
     context: GoContext = make_context(run)
     have = partial(have_computer, run, request, context, flags)
-    go(request, replace(context, have=have, connect=partial(open_started, run), migrate=work))
+    address = repo.url or repo.path or ""
+    allow_as_before(run, repo.name, record.computer if record else "local", target, address)
+    secrets = GoSecrets(run, repo.name, target, address, ())
+    secrets.check()
+    connect_ = partial(open_started, run)
+    go(request, replace(context, have=have, connect=connect_, migrate=work, secrets=secrets.decide))
+    secrets.settle(agent=request.agent)

@@ -26,7 +26,9 @@ def close_gates(run: Session, environment: str, computer: str) -> None:
     for kind in ("jupyter", "web"):
         held = gate_of(run, environment, computer, kind)
         try:
-            if held.control.exists():
-                ask(held, {"ask": "stop"})
+            if held.control.exists() and ask(held, {"ask": "stop"}) is None:
+                # Of a holder that was killed.
+                held.control.unlink(missing_ok=True)
+                held.upstream.unlink(missing_ok=True)
         except HostError:
             pass  # It ends by itself, some time after the environment.

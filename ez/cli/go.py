@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,9 @@ from ez.cli.compute_create import MachineFlags
 from ez.cli.env_open import Entered, Opened, open_place
 from ez.cli.env_ports import addresses, note_ports, show_addresses
 from ez.cli.go_machine import check_asked, have_computer, open_started, show_machine_plan, would_make
-from ez.cli.keeping import allow_first, begin
 from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import clean, print_json, say
-from ez.cli.secret_give import hand_over, plan_secrets
+from ez.cli.secret_ask import GoSecrets
 from ez.cli.session import session
 from ez.config import Settings
 from ez.env.editors.choose import check_choice
@@ -79,12 +79,11 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
             show_plan(planned, json_output=json_output)
             return
         repo = request.repo.url or request.repo.path or ""
-        secrets = plan_secrets(run, request.name, request.computer, repo, flags.secrets)
-        result = go(replace(request, secrets=bool(secrets)), context)
+        secrets = GoSecrets(run, request.name, request.computer, repo, flags.secrets)
+        secrets.check()
+        result = go(request, replace(context, secrets=secrets.decide))
         note_ports(run, result.environment, result.computer, result.access.ports, ports)
-        allow_first(run, result.environment, result.computer, agent=request.agent, repo=repo)
-        begin(run, result.environment, result.computer)
-        hand_over(run, result.environment, result.computer, secrets, flags.secrets)
+        secrets.settle(agent=request.agent)
         found = addresses(run, result.environment, result.computer, ports)
         entered = result.access
         place = Entered(result.environment, result.computer, entered.alias, entered.workdir, entered.user)
@@ -94,7 +93,7 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
         if json_output:
             print_json(replace(result, access=access))
         else:
-            _show(result, access, opened, wanted=(flags.ide != "none"))
+            _show(result, access, opened, wanted=(flags.ide != "none"), here=found.keys())
             show_addresses(found, ports)
 
 
@@ -123,7 +122,8 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool) -> None:
+def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool, here: Collection[int]) -> None:
+    """All but the ports that are `here`, whose addresses are shown after it."""
     typer.echo(f"{result.environment} runs on {result.computer}")
     typer.echo(f"  ssh:    ssh {access.alias}")
     if wanted or opened.reason:
@@ -131,6 +131,8 @@ def _show(result: GoResult, access: Access, opened: Opened, *, wanted: bool) -> 
             typer.echo(f"  editor: {' '.join(access.editor_command)}")
         typer.echo(f"  link:   {access.link}")
     for port in access.ports:
+        if port.container in here:
+            continue
         place = "" if result.computer == "local" else f" on {result.computer}"
         name = f" ({clean(port.service)})" if port.service else ""
         typer.echo(f"  port:   {port.container}{name} inside is {port.address}:{port.host}{place}")

@@ -44,6 +44,18 @@ def allow_first(run: Session, environment: str, computer: str, *, agent: bool, r
         rules.change(remove=[Rule("agent")])
 
 
+def allow_as_before(run: Session, environment: str, before: str, computer: str, repo: str) -> None:
+    """An environment that goes from the computer `before` to another one, and was not there yet, may ask for what it
+    was allowed, and gets the secrets that it had. Raises ConfigError."""
+    from ez.env.credentials.rules import Rules
+    from ez.env.secrets.wanted import WantedFile
+
+    old, new = records_of(run, environment, before), records_of(run, environment, computer)
+    if Rules(new).repo() is None and Rules(old).repo() == repo:
+        Rules(new).begin(repo, Rules(old).all())
+        WantedFile(new).write(WantedFile(old).read())
+
+
 def begin(run: Session, environment: str, computer: str) -> None:
     """Have a connection kept to an environment that was just opened, unless the person wants none. What fails here is
     told and does not fail the command."""
@@ -68,13 +80,14 @@ def again(run: Session, environment: str, computer: str) -> None:
 def keep(run: Session, environment: str, computer: str, *, wait: bool) -> Keeper:
     """Have a keeper run, and know the agent that is announced here. Raises KeeperError."""
     from ez.cli.detach import detach
+    from ez.cli.endpoint import ssh_config
+    from ez.env.link.announced import announced
     from ez.env.link.client import ensure_keeper
 
     keeper = keeper_of(run, environment, computer)
-    started = ensure_keeper(keeper, detach, wait=wait)
-    socket = run.settings.agent_socket
-    if not started and socket is not None:
-        keeper.ask("agent", "use", str(socket.absolute()))
+    if not ensure_keeper(keeper, detach, wait=wait):
+        words = ("ssh", *ssh_config(run).arguments)
+        keeper.ask("agent", "use", announced(words, f"{environment}.{computer}.ez", run.settings.environment))
     return keeper
 
 

@@ -12,10 +12,11 @@ GRACE_SECONDS = 300
 """Between the watchdog's announcement and the stop; see `scripts/idle.sh`."""
 
 SIGNALS = {
-    "login": "somebody types at a login, or an editor or a notebook talks to it",
+    "login": "somebody works at a login, in an editor or a notebook",
     "processor": "its processors compute",
     "network": "it transfers data",
     "card": "its cards compute",
+    "cell": "a cell of a notebook runs",
     "lease": "somebody wants it awake (ez compute keep)",
     "preparation": "ez prepares it",
 }
@@ -27,7 +28,8 @@ class Idle:
     """`minutes` without work after which `action` follows, 0 where nothing does. `reasons` are the signals that it saw
     in the last minute, `idle_seconds` since when it saw none. `stops_in` seconds if nobody works from now on, None
     where it does not stop. `lease` (Unix seconds by its clock) is 0 without one; `rested` says when and why it rested
-    last, `failed` why its cloud does not stop it. At `until` (the same) it stops whatever runs there, 0 for never."""
+    last, `failed` why its cloud does not stop it. At `until` (the same) it stops whatever runs there, 0 for never.
+    `saved`: when it rested last, and where it then put work that was nowhere else."""
 
     minutes: int = 0
     action: str = ""
@@ -38,6 +40,7 @@ class Idle:
     rested: str = ""
     failed: str = ""
     until: float = 0.0
+    saved: str = ""
 
 
 def why(host: Host) -> Idle:
@@ -70,6 +73,7 @@ def parse(text: str) -> Idle:
         rested=told.get("rested", ""),
         failed=told.get("failed", ""),
         until=float(until),
+        saved=told.get("saved", ""),
     )
 
 

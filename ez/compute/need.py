@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ez.models import Network
 
-WATCHDOG_VERSION = "3"
+WATCHDOG_VERSION = "4"
 """Of what `scripts/watchdog.sh` installs; another one there is replaced."""
 
 SUSPEND = "suspend"

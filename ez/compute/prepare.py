@@ -27,7 +27,7 @@ _PAUSE = 2.0
 _SEPARATOR = "\x1f"
 _UNITS_FOLDER = "/etc/systemd/system"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
-COMPANIONS = {"watchdog": ("idle.sh", "deallocate.sh")}
+COMPANIONS = {"watchdog": ("idle.sh", "deallocate.sh", "cell.sh")}
 """Programs of `scripts/` that a step leaves on the computer."""
 
 

@@ -45,6 +45,7 @@ KEYS: dict[str, Key] = {
         bool, "keep a connection to each environment, for your agent, credentials, ports and shares", ("EZ_LINK",), True
     ),
     "link.ports": Key(bool, "have ports that programs open in an environment at home, by that connection", (), True),
+    "link.hosts": Key(str, "names that forwarded ports answer to beside NAME.localhost: app.test *.app.test"),
     "link.secrets": Key(str, "where `ez secret` keeps secrets: auto, keyring, age", ("EZ_SECRETS_IN",), "auto"),
     "editor.extensions": Key(
         str, "extensions for editors in every environment: publisher.name, spaces between", ("EZ_EXTENSIONS",)
@@ -123,7 +124,14 @@ KEYS: dict[str, Key] = {
         str, "mirror of nvidia.github.io/libnvidia-container, for cards in containers", ("EZ_MIRROR_NVIDIA_TOOLKIT",)
     ),
     "mirrors.vscode": Key(str, "mirror of update.code.visualstudio.com, for editors' servers", ("EZ_MIRROR_VSCODE",)),
-    "mirrors.cursor": Key(str, "mirror of cursor.blob.core.windows.net, for Cursor's server", ("EZ_MIRROR_CURSOR",)),
+    "mirrors.cursor": Key(str, "mirror of downloads.cursor.com, for Cursor's server", ("EZ_MIRROR_CURSOR",)),
+    "mirrors.windsurf": Key(
+        str, "mirror of windsurf-stable.codeiumdata.com, for Windsurf's server", ("EZ_MIRROR_WINDSURF",)
+    ),
+    "mirrors.codium": Key(
+        str, "mirror of github.com for VSCodium/vscodium/releases, its server", ("EZ_MIRROR_CODIUM",)
+    ),
+    "mirrors.positron": Key(str, "mirror of cdn.posit.co, for Positron's server", ("EZ_MIRROR_POSITRON",)),
     **{
         f"mirrors.{name}": Key(str, f"mirror of {place}", (f"EZ_MIRROR_{name.upper()}",))
         for name, place in TOOLS.items()

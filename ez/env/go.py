@@ -7,7 +7,7 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
@@ -17,6 +17,7 @@ from ez.env import access, container, mounts, share
 from ez.env.engine import engine_of
 from ez.env.evaluate import check_early
 from ez.env.image import Place, have_image
+from ez.env.migrate.keeper import have_keeper
 from ez.env.need import gives_by_cdi, why_no_cards
 from ez.env.probe import Container, Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest
@@ -70,6 +71,8 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
             ready, probe = make_ready(request, context, host)
             source = bring_source(request, context, host)
             definition, source = define(request, context, host, source)
+            if context.secrets is not None:
+                request = replace(request, secrets=context.secrets(source.directory))
             ready, probe = equip(request, context, host, ready, definition, probe)
             image, probe, changed = run(request, context, host, ready, definition, source, probe)
             with step(context.sink, "access", "Publish access"):
@@ -129,6 +132,8 @@ def run(
             home = ready.facts.home
             folders = (*mounts.below_home(spec.mounts, home), *binds.made_folders(spec.shares, home))
             access.prepare_home(request, context, host, folders)
+            if not host.is_local:
+                have_keeper(host)
             probe = container.start(host, spec, image, force=request.rebuild)
             report.detail = ", ".join(
                 f"{port.address}:{port.host} -> {port.container}"

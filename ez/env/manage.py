@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ez.env.container import container_name
+from ez.env.migrate.saving import Saved
 from ez.env.probe import Probe, parse_container, parse_probe, script
-from ez.env.source import unsaved
 from ez.errors import CommandError, ContainerError, EzError
+from ez.names import is_name
 from ez.ssh.host import Host
 
 START_SECONDS = 120
@@ -16,11 +17,12 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class Deleted:
-    """What `delete` removed: any of `container`, `image`, `tree`."""
+    """What `delete` removed: any of `container`, `image`, `tree`; `saved` is work of the tree that was nowhere else."""
 
     environment: str
     computer: str
     removed: tuple[str, ...]
+    saved: tuple[Saved, ...] = ()
 
 
 def inspect(host: Host, environment: str) -> Probe:
@@ -46,13 +48,14 @@ def stop(host: Host, environment: str) -> None:
         )
 
 
-def delete(host: Host, environment: str, *, tree: bool, force: bool) -> tuple[str, ...]:
-    """Remove the container, its image and ez's files for it; the work tree only if `tree`.
+def trees(host: Host) -> tuple[str, ...]:
+    """Environments whose work trees ez made there, whoever asked for them."""
+    return tuple(name for name in host.script(script("trees"), timeout=30).text.split() if is_name(name))
 
-    Raises EzError when the tree has changes or commits that are nowhere else, unless `force`.
-    """
-    if tree and not force:
-        _refuse_loss(host, environment)
+
+def delete(host: Host, environment: str, *, tree: bool) -> tuple[str, ...]:
+    """Remove the container, its image and ez's files for it; the work tree only if `tree`. Raises EzError for a tree
+    that ez did not make."""
     try:
         done = host.script(script("delete"), [environment, "tree" if tree else ""], timeout=180)
     except CommandError as error:
@@ -62,16 +65,6 @@ def delete(host: Host, environment: str, *, tree: bool, force: bool) -> tuple[st
             ) from error
         raise
     return tuple(done.text.split())
-
-
-def _refuse_loss(host: Host, environment: str) -> None:
-    lost = unsaved(host, environment)
-    if lost.changes or lost.commits:
-        lines = [*(f"  changed: {path}" for path in lost.changes), *(f"  commit {line}" for line in lost.commits)]
-        raise EzError(
-            f"the work tree of `{environment}` holds work that is nowhere else:\n" + "\n".join(lines),
-            "commit and push it, or add --force",
-        )
 
 
 def logs(

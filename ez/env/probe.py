@@ -48,12 +48,14 @@ class Container:
 
 @dataclass(frozen=True)
 class Probe:
-    """`sessions` counts the SSH sessions open inside; `host_key` is the container's public host key line."""
+    """`sessions` counts the SSH sessions open inside; `host_key` is the container's public host key line. `saved` says
+    when the computer rested by itself, and where it put work that was nowhere else."""
 
     container: Container | None = None
     sessions: int = 0
     host_key: str = ""
     authorized: tuple[str, ...] = ()
+    saved: str = ""
 
 
 def script(name: str) -> str:
@@ -63,7 +65,7 @@ def script(name: str) -> str:
 
 def parse_probe(text: str) -> Probe:
     """The lines of `probe.sh` or `start.sh`; anything else in them is ignored."""
-    container, sessions, host_key, authorized = None, 0, "", []
+    container, sessions, host_key, authorized, saved = None, 0, "", [], ""
     for line in text.split("\n"):
         key, _, value = line.partition(" ")
         if key == "container":
@@ -74,7 +76,9 @@ def parse_probe(text: str) -> Probe:
             host_key = " ".join(value.split()[:2])
         elif key == "authorized":
             authorized.append(value)
-    return Probe(container, sessions, host_key, tuple(authorized))
+        elif key == "saved":
+            saved = value
+    return Probe(container, sessions, host_key, tuple(authorized), saved)
 
 
 def parse_container(text: str) -> Container | None:

@@ -1,4 +1,4 @@
-"""Shells that outlive the connection they are seen through: tmux inside, entered again after each loss; and mosh."""
+"""Shells that outlive the connection they are seen through: tmux inside, entered again after each loss."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ez.env.container import container_name
 from ez.env.probe import script
 from ez.errors import ContainerError, EzError, HostError, HostUnreachableError, UsageError
-from ez.models import Computer, LocalEndpoint, SshEndpoint
 from ez.names import shown
 from ez.ssh.quoting import command_line
 
@@ -23,12 +21,6 @@ _PAUSES = (0.5, 1, 2, 4, 8, 15)
 _PROBE_SECONDS = 15.0
 _INSTALL_SECONDS = 300.0
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}")
-
-# What an SSH session would be given.
-_LOGIN = (
-    "[ ! -S /run/ez/agent.sock ] || export SSH_AUTH_SOCK=/run/ez/agent.sock; "
-    'exec "$(getent passwd "$(id -un)" | cut -d: -f7)" -l'
-)
 
 # One's own connection: a kept one may be lost already and nobody knows; 15 seconds of silence are a loss.
 _ATTACH = ("ControlMaster=no", "ControlPath=none", "ServerAliveInterval=5", "ServerAliveCountMax=3")
@@ -129,19 +121,3 @@ def _answers(door: Door) -> bool:
         # The computer's kept connection is silent: new ones are not to go through it.
         door.forget()
         return False
-
-
-def mosh_command(
-    computer: Computer, name: str, workdir: str, user: str, ssh: Sequence[str], *, is_cloud: bool
-) -> list[str]:
-    """The argv of mosh to the computer, and from there into the container. Raises UsageError or HostError where mosh
-    cannot get through: it speaks UDP to the computer itself."""
-    other = f"ez env ssh --keep {name}"
-    if isinstance(computer.endpoint, LocalEndpoint):
-        raise UsageError(f"`{name}` runs on this computer, where no connection can be lost", other)
-    if is_cloud:
-        raise HostError(f"mosh needs UDP ports 60000 to 61000, which are closed at `{computer.name}`", other)
-    if isinstance(computer.endpoint, SshEndpoint) and computer.endpoint.jump:
-        raise HostError(f"mosh cannot go through other hosts, and `{computer.name}` is behind one", other)
-    inside = ["docker", "exec", "-it", "-u", user, "-w", workdir, container_name(name), "sh", "-c", _LOGIN]
-    return ["mosh", f"--ssh={command_line(ssh)}", "--", f"ez-{computer.name}", *inside]

@@ -65,6 +65,7 @@ def make_ready(request: Request, context: GoContext, host: Host, *, to_build: bo
     """With a Docker Engine, except `to_build` where a buildkitd does that."""
     from ez.compute.need import Need
     from ez.compute.prepare import prepare
+    from ez.env.migrate.looks import tell_kept
     from ez.env.need import idle_of
     from ez.env.probe import parse_probe, script
 
@@ -84,7 +85,9 @@ def make_ready(request: Request, context: GoContext, host: Host, *, to_build: bo
         report.skipped = not ready.changed
     if ready.changed and not host.is_local:
         context.ssh().close_master(f"ez-{host.name}")
-    return ready, parse_probe(ready.facts.extra)
+    probe = parse_probe(ready.facts.extra)
+    tell_kept(context, host.name, probe.saved)
+    return ready, probe
 
 
 def equip(

@@ -58,6 +58,22 @@ class CommandHost(ABC):
         argv = ["sh", "-c", text, "ez", *args]
         return self._run(argv, shown, input=input, check=check, timeout=timeout, agent=agent, on_line=on_line)
 
+    def pour(
+        self,
+        text: str,
+        args: Sequence[str] = (),
+        *,
+        output: Callable[[bytes], None],
+        input: Input | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+    ) -> Result:
+        shown = shorten(" ".join([f"[{script_title(text)}]", *([command_line(args)] if args else [])]))
+        argv = ["sh", "-c", text, "ez", *args]
+        return self._run(
+            argv, shown, input=input, check=check, timeout=timeout, agent=False, on_line=None, output=output
+        )
+
     def put(self, data: bytes, path: str, mode: int = 0o644) -> None:
         text = files("ez.ssh").joinpath("put.sh").read_text()
         self.script(text, [path, f"{mode:o}", str(len(data))], input=data)
@@ -75,10 +91,12 @@ class CommandHost(ABC):
         timeout: float | None,
         agent: bool,
         on_line: Callable[[str], None] | None,
+        output: Callable[[bytes], None] | None = None,
     ) -> Result:
         started = time.monotonic()
         try:
-            finished = follow(self.start(argv, agent), input=input, on_line=on_line, timeout=timeout)
+            process = self.start(argv, agent)
+            finished = follow(process, input=input, on_line=on_line, timeout=timeout, on_output=output)
         except LinkLostError:
             self._sink(CommandRun(self._name, shown, _LOST, time.monotonic() - started))
             raise

@@ -55,6 +55,21 @@ class Host(Protocol):
     ) -> Result:
         """Run the POSIX shell program `text` with `$1...` = `args`; its first comment names it in logs."""
 
+    def pour(
+        self,
+        text: str,
+        args: Sequence[str] = (),
+        *,
+        output: Callable[[bytes], None],
+        input: Input | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+    ) -> Result:
+        """As `script`, for output of any size: `output` gets each piece of stdout as it comes, and the Result none.
+
+        It is called by this thread; while it waits, the command does. What it raises ends the command.
+        """
+
     def put(self, data: bytes, path: str, mode: int = 0o644) -> None:
         """Write a file atomically, making its parent directories. `path` is absolute or relative to the home."""
 

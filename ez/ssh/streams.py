@@ -93,9 +93,15 @@ class Lines:
 
 
 def follow(
-    process: Process, *, input: Input | None, on_line: Callable[[str], None] | None, timeout: float | None
+    process: Process,
+    *,
+    input: Input | None,
+    on_line: Callable[[str], None] | None,
+    timeout: float | None,
+    on_output: Callable[[bytes], None] | None = None,
 ) -> Finished:
-    """Wait for `process`, which is ended when `timeout` seconds pass or when this thread is interrupted."""
+    """Wait for `process`, which is ended when `timeout` seconds pass or when this thread is interrupted. What
+    `on_output` takes of stdout is not kept."""
     expired = threading.Event()
 
     def expire() -> None:
@@ -111,7 +117,10 @@ def follow(
     try:
         feeder = Worker(lambda: _feed(process, input))
         errors = Worker(lambda: _drain(process, process.read_errors, on_line, lock))
-        output = _drain(process, process.read_output, on_line, lock)
+        if on_output is not None:
+            output = _pour(process, on_output)
+        else:
+            output = _drain(process, process.read_output, on_line, lock)
         finished = Finished(process.wait(), output, errors.result(), expired.is_set())
         over = True
         feeder.result()
@@ -155,6 +164,12 @@ def _accepted(process: Process, chunk: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+def _pour(process: Process, on_output: Callable[[bytes], None]) -> bytes:
+    while piece := process.read_output(CHUNK):
+        on_output(piece)
+    return b""
 
 
 def _drain(

@@ -106,7 +106,8 @@ def _make(somebody: Person, directory: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_text(chosen))
     author = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
-    for arguments in (("init", "-q"), ("add", "-A"), (*author, "commit", "-q", "-m", "all")):
+    commit = (*author, "-c", "gc.auto=0", "commit", "-q", "-m", "all")
+    for arguments in (("init", "-q"), ("add", "-A"), commit, ("gc", "-q")):
         somebody.run("git", *arguments, directory=directory)
 
 

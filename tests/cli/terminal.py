@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ class Terminal:
 
     def __init__(self, person: Person, *arguments: str, cwd: Path | None = None, **variables: str) -> None:
         self._leader, follower = pty.openpty()
+        termios.tcsetwinsize(follower, (40, 100))
         environment = {**person.environment, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **variables}
         self._process = subprocess.Popen(
             [str(EZ), *arguments],
@@ -82,6 +84,5 @@ class Terminal:
 
 def _take_terminal() -> None:
     import fcntl
-    import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ez.cli import app
+from ez.env.migrate.looks import Look, note_look
 from ez.providers.azure import Azure
-from ez.state import State
+from ez.state import EnvironmentRecord, State
 from tests.cli.terminal import Terminal
 from tests.compute.rehearsal import Rehearsal
 from tests.emulators.azure import Emulator
@@ -198,6 +199,33 @@ def test_a_machine_that_this_index_does_not_know(ez: Shell, azure: Emulator) -> 
     assert "of that size" in ez("resize", "gpu1", "--size", SIZE, "--yes").err
     assert ez("delete", "../gpu1", "--yes").code == 2
     assert ez("delete", "gpu1", "--yes").code == 0
+    assert azure.count() == 0
+
+
+def test_a_machine_that_is_off_is_not_deleted_unseen(ez: Shell, azure: Emulator) -> None:
+    ez.make()
+    state = ez.home / "ann" / ".local/state/ez"
+    with State(state / "state.db", clock=azure.clock.now) as index:
+        index.save_environment(EnvironmentRecord("thesis", "gpu1", status="running"))
+        record = index.machines.named("gpu1")
+    assert record is not None
+    stopped = ez("stop", "gpu1", "--force")
+    assert (stopped.code, azure.machine("gpu1").power) == (0, "deallocated")
+    refused = ez("delete", "gpu1", "--yes")
+    assert (refused.code, "cannot be looked at: thesis" in refused.err) == (1, True)
+    assert "ez compute start gpu1, then this again" in refused.err
+    note_look(state / "saved", "gpu1", Look("another", azure.clock.now(), ("thesis",), ()))
+    assert ez("delete", "gpu1", "--yes").code == 1
+    note_look(state / "saved", "gpu1", Look(record.create_id, azure.clock.now(), ("thesis",), ("gone",)))
+    assert "`gone`" in ez("delete", "gpu1", "--yes").err
+    with State(state / "state.db", clock=azure.clock.now) as index:
+        index.machines.save(replace(record, expires=azure.clock.now() - 1, power="deallocated"))
+    expired = ez("gc", "--yes")
+    assert (expired.code, azure.machine("gpu1").power) == (1, "deallocated")
+    assert "not removed: gpu1: what was saved" in expired.err
+    note_look(state / "saved", "gpu1", Look(record.create_id, azure.clock.now(), ("thesis",), ()))
+    deleted = ez("delete", "gpu1", "--yes")
+    assert (deleted.code, "nothing was nowhere else" in deleted.err) == (0, True)
     assert azure.count() == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,8 @@ from ez.compute.facts import facts
 from ez.compute.idle import keep_awake, why
 from ez.compute.need import DEALLOCATE, POWER_OFF, SUSPEND, IdleNeed, Need
 from ez.compute.prepare import prepare
+from ez.env.migrate.keeper import have_keeper
+from ez.ssh.host import Host
 from tests.compute.test_prepare import Events, login
 from tests.testbed import TestComputer
 from tests.testbed.shell import wait_until
@@ -44,11 +47,13 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
         computer.exec(UPTIME.format(90_000) + "; mount --bind /root/uptime /proc/uptime; rm -f /run/ez/watchdog/active")
         computer.exec("docker run -d --init --name work --label ez.env=work debian:12 sleep infinity", timeout=120)
         computer.exec("docker run -d --init --name other debian:12 sleep infinity")
+        leave_work(host)
         look(computer)
         host.run(["head", "-c", "20000", "/dev/zero"])
         assert "login" in look(computer)["reasons"]
         # A connection that is open and says nothing is no work.
         assert look(computer)["reasons"] == ""
+        check_an_editor_s_window_is_no_work(computer, lambda count: host.run(["head", "-c", str(count), "/dev/zero"]))
     computer.exec(PROCESSOR.format(5000, 1000))
     assert "processor" in look(computer)["reasons"]
     computer.exec(PROCESSOR.format(5001, 90000))
@@ -75,6 +80,7 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     assert look(computer)["stops_in"] == "0"
     assert running(computer) == {"other"}
     assert "suspend after" in computer.exec("cat /var/lib/ez/rested").stdout
+    check_work_is_kept(computer, events)
 
     check_the_cloud_is_asked(computer, events)
     check_the_end_of_its_time(computer, events)
@@ -90,6 +96,43 @@ def test_rest(computers: Callable[..., TestComputer]) -> None:
     look(computer)
     computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced; {WATCH}", check=False)
     wait_until(lambda: not computer.runs, "the machine is off", 60)
+
+
+def leave_work(host: Host) -> None:
+    """Two environments, one with a file that nobody else has and one whose repo is damaged."""
+    have_keeper(host)
+    host.script(
+        """
+        for name in thesis broken; do
+            git init -q -b main ~/ez/$name && mkdir -p ~/ez/.ez/.source/$name && echo x >~/ez/.ez/.source/$name/source
+        done
+        echo only-here >~/ez/thesis/new.txt
+        git -C ~/ez/thesis config core.fsmonitor 'touch ~/trap'
+        echo nonsense >~/ez/broken/.git/HEAD
+        """
+    )
+
+
+def check_work_is_kept(computer: TestComputer, events: Events) -> None:
+    """In a bundle of its user's, told to who logs in and to `ez compute why`, and once."""
+    user = computer.user
+    last = computer.exec("cat /var/lib/ez/saved/last").stdout
+    (bundle,) = re.findall(rf"thesis: (/var/lib/ez/saved/{user}/thesis\.[0-9TZ]+\.1\.bundle)", last)
+    assert "broken: not saved, " in last
+    assert computer.exec(f"stat -c '%U %a' {bundle}").stdout == f"{user} 600\n"
+    assert bundle in computer.exec("cat /etc/motd.d/ez").stdout
+    computer.exec(
+        f"git init -q /root/again && cd /root/again && git fetch -q {bundle} 'refs/*:refs/saved/*' && "
+        "git show refs/saved/ez/files:new.txt | grep -qx only-here"
+    )
+    with login(computer, events) as host:
+        assert bundle in why(host).saved
+        host.run(["sh", "-c", "! [ -e trap ]"])
+    computer.exec("docker start work")
+    computer.exec(f"{LONG_AGO}/active; {LONG_AGO}/announced")
+    look(computer)
+    assert computer.exec("ls /var/lib/ez/saved/*/*.bundle").stdout == f"{bundle}\n"
+    assert bundle in computer.exec("cat /var/lib/ez/saved/last").stdout
 
 
 def check_the_cloud_is_asked(computer: TestComputer, events: Events) -> None:
@@ -135,6 +178,23 @@ def check_the_end_of_its_time(computer: TestComputer, events: Events) -> None:
     assert ("processor" in told["reasons"], told["stops_in"]) == (True, "0")
     assert "again" in computer.exec("cat /root/asked").stdout
     assert computer.exec("cat /var/lib/ez/rested").stdout.endswith("deallocate at the end of its time\n")
+
+
+def check_an_editor_s_window_is_no_work(computer: TestComputer, move: Callable[[int], object]) -> None:
+    """It moves much the same each minute, for ever; somebody who works does not. A cell that only waits is work."""
+
+    def moves(count: int) -> str:
+        move(count)
+        return look(computer)["reasons"]
+
+    computer.exec("rm -f /run/ez/watchdog/moved")
+    assert [moves(200_000 + 500 * minute) for minute in range(10)] == ["login"] * 10
+    assert [moves(count) for count in (200_000, 204_000, 199_000)] == [""] * 3
+    assert [moves(count) for count in (240_000, 200_000)] == ["login", ""]
+    computer.exec("docker exec work useradd --create-home envd; echo 'test $(id -un) = envd' >/usr/local/lib/ez/cell")
+    assert moves(200_000) == "cell"
+    computer.exec("echo exit 1 >/usr/local/lib/ez/cell")
+    assert moves(200_000) == ""
 
 
 def running(computer: TestComputer) -> set[str]:

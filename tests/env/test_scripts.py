@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ez.env import manage
 from ez.env.container import plan_container
+from ez.env.migrate.saving import save_work
 from ez.env.probe import parse_probe, script
-from ez.env.source import bring, unsaved
+from ez.env.source import bring
 from ez.errors import CommandError, EzError, SourceError
+from ez.events import null_sink
 from ez.models import Network, Port, RepoRef, Runtime
 from ez.ssh.local import LocalHost
 
@@ -98,25 +101,36 @@ def tree(host: LocalHost, home: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_work_that_is_nowhere_else_is_found(host: LocalHost, tree: Path) -> None:
-    assert unsaved(host, "demo") == unsaved(host, "absent")
+@pytest.fixture
+def saved(host: LocalHost, tmp_path: Path) -> Callable[..., tuple[int, int]]:
+    """How many changed files and commits of an environment are nowhere else."""
+
+    def look(name: str = "demo", on: LocalHost = host) -> tuple[int, int]:
+        found = save_work(on, name, tmp_path / "saved", null_sink)
+        return (found[0].changes, found[0].commits) if found else (0, 0)
+
+    return look
+
+
+def test_work_that_is_nowhere_else_is_found(host: LocalHost, tree: Path, saved: Callable[..., tuple[int, int]]) -> None:
+    assert saved() == saved("absent") == (0, 0)
+    assert manage.trees(host) == ("demo",)
     (tree / "new.txt").write_text("x")
-    assert unsaved(host, "demo").changes == ("new.txt",)
+    assert saved() == (1, 0)
     git = ["git", "-C", str(tree), "-c", "user.name=A", "-c", "user.email=a@example.org"]
     host.run([*git, "add", "."])
-    assert unsaved(host, "demo").changes == ("new.txt",)
+    assert saved() == (1, 0)
     host.run([*git, "stash", "-q"])
-    assert len(unsaved(host, "demo").commits) == 2
+    assert saved() == (0, 2)
     host.run([*git, "stash", "drop", "-q"])
     host.run([*git, "checkout", "-q", "--detach"])
     host.run([*git, "commit", "-q", "--allow-empty", "-m", "two"])
-    assert "two" in unsaved(host, "demo").commits[0]
-    with pytest.raises(EzError, match="nowhere else"):
-        manage.delete(host, "demo", tree=True, force=False)
-    assert tree.exists()
+    assert saved() == (0, 1)
 
 
-def test_the_check_runs_nothing_that_the_repo_names_and_fails_closed(host: LocalHost, tree: Path, home: Path) -> None:
+def test_the_check_runs_nothing_that_the_repo_names_and_fails_closed(
+    host: LocalHost, tree: Path, home: Path, saved: Callable[..., tuple[int, int]]
+) -> None:
     canary = home / "canary"
     program = home / "program"
     program.write_text(f"#!/bin/sh\ntouch {canary}\n")
@@ -124,26 +138,26 @@ def test_the_check_runs_nothing_that_the_repo_names_and_fails_closed(host: Local
     for key in ("core.fsmonitor", "filter.x.clean", "core.hooksPath"):
         host.run(["git", "-C", str(tree), "config", key, str(program)])
     (tree / ".gitattributes").write_text("* filter=x\n")
-    assert unsaved(host, "demo").changes == (".gitattributes",)
+    assert saved() == (1, 0)
     assert not canary.exists()
     (tree / ".git" / "HEAD").write_text("nonsense\n")
     with pytest.raises(SourceError):
-        manage.delete(host, "demo", tree=True, force=False)
-    assert tree.exists()
+        saved()
 
 
 def test_only_trees_that_ez_made_are_deleted(host: LocalHost, home: Path) -> None:
     own = home / "ez" / "own"
     own.mkdir(parents=True)
     (own / "precious").write_text("mine")
-    for force in (False, True):
-        with pytest.raises(EzError):
-            manage.delete(host, "own", tree=True, force=force)
+    with pytest.raises(EzError):
+        manage.delete(host, "own", tree=True)
     assert (own / "precious").exists()
-    assert manage.delete(host, "own", tree=False, force=False) == ()
+    assert manage.delete(host, "own", tree=False) == ()
 
 
-def test_carried_work_counts_as_saved_until_it_changes(host: LocalHost, home: Path, tmp_path: Path) -> None:
+def test_carried_work_counts_as_saved_until_it_changes(
+    host: LocalHost, home: Path, tmp_path: Path, saved: Callable[..., tuple[int, int]]
+) -> None:
     class Elsewhere(LocalHost):
         is_local = False
 
@@ -157,9 +171,9 @@ def test_carried_work_counts_as_saved_until_it_changes(host: LocalHost, home: Pa
     (repo / "untracked.txt").write_text("u")
     box = Elsewhere(environment={**os.environ, "HOME": str(home)}, home=home)
     bring(box, RepoRef(None, str(repo), "demo"), "demo", cache=tmp_path / "cache")
-    assert (unsaved(box, "demo").changes, unsaved(box, "demo").commits) == ((), ())
+    assert saved(on=box) == (0, 0)
     (home / "ez" / "demo" / "a.txt").write_text("changed there")
-    assert unsaved(box, "demo").changes == ("a.txt",)
+    assert saved(on=box)[0] > 0
 
 
 def test_ports_stay_on_loopback_whatever_the_build_file_says() -> None:

@@ -7,35 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ez.env.shells import Door, check_session, has_tmux, keep, mosh_command, wait_for
+from ez.env.shells import Door, check_session, has_tmux, keep, wait_for
 from ez.errors import ContainerError, EzError, HostError, HostUnreachableError, UsageError
-from ez.models import Computer, Endpoint, LocalEndpoint, SshEndpoint
 
 
 def door(script: str, *arguments: str) -> Door:
     """A way whose `ssh` is a shell script; `$0` is its last word."""
     return Door("e.box.ez", ("sh", "-c", script, *arguments), dict(os.environ), lambda: None)
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "is_cloud", "told"),
-    [
-        (LocalEndpoint(), False, "runs on this computer"),
-        (SshEndpoint("host"), True, "UDP ports 60000 to 61000"),
-        (SshEndpoint("host", jump="door"), False, "is behind one"),
-    ],
-)
-def test_where_mosh_cannot_get_through(endpoint: Endpoint, is_cloud: bool, told: str) -> None:
-    with pytest.raises(EzError, match=told) as caught:
-        mosh_command(Computer("box", "byo", endpoint), "e", "/w", "envd", ("ssh",), is_cloud=is_cloud)
-    assert caught.value.hint == "ez env ssh --keep e"
-
-
-def test_mosh_goes_to_the_computer_and_from_there_inside() -> None:
-    computer = Computer("box", "byo", SshEndpoint("host"))
-    command = mosh_command(computer, "e", "/w", "envd", ("ssh", "-F", "/a b"), is_cloud=False)
-    assert command[:4] == ["mosh", "--ssh=ssh -F '/a b'", "--", "ez-box"]
-    assert command[4:11] == ["docker", "exec", "-it", "-u", "envd", "-w", "/w"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a.b", "=x", "x" * 41, "$(x)", "é"])

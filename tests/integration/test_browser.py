@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.env.editors.vendor import COMMIT, Vendor
+from tests.env.web.gallery import Gallery
 from tests.integration.browser import Browser
 from tests.integration.person import Person
 from tests.integration.places import Place, commit, write_files
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hello"
+CELL = Path(__file__).parents[2] / "ez" / "compute" / "scripts" / "cell.sh"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 NOTEBOOK = """\
 {"cells": [{"cell_type": "code", "execution_count": null, "id": "a", "metadata": {}, "outputs": [],
 "source": ["import numpy\\n", "numpy.arange(12).reshape(3, 4) ** 2"]}], "metadata": {"kernelspec":
 {"display_name": "Python 3", "language": "python", "name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}
+"""
+DEVCONTAINER = """\
+{"customizations": {"vscode": {"extensions": ["ann.theme", "absent.one", "e;vil"], // and
+"settings": {"editor.fontSize": 15}}}}
 """
 
 
@@ -37,14 +44,14 @@ def browser(home: Path) -> Iterator[Browser]:
 def work(home: Path) -> Path:
     """The example, with a notebook, as the repo `hello`."""
     folder = Path(shutil.copytree(EXAMPLE, home / "work" / "hello"))
-    return commit(write_files(folder, {"squares.ipynb": NOTEBOOK}))
+    return commit(write_files(folder, {"squares.ipynb": NOTEBOOK, ".devcontainer.json": DEVCONTAINER}))
 
 
 def test_both_are_opened_by_one_command(local: Place, person: Person, work: Path, name: str, browser: Browser) -> None:
     gone = person.ez("env", "go", str(work), "-e", name, "--ide", "jupyter", "--json", cwd=work).json
     jupyter_runs_a_notebook(browser, gone["access"]["link"], name)
-    opened = person.ez("env", "open", name, "--ide", "web", "--json").json
-    assert (opened["editor"], opened["opened"], opened["reason"]) == ("web", False, "this session has no screen")
+    a_cell_that_only_waits_is_work_for_the_watchdog(browser, local, name)
+    opened = the_web_editor_has_what_the_repo_and_the_person_want(local, person, name)
     the_editor_edits_and_has_a_terminal(browser, person, opened["link"], name)
     an_editor_of_this_computer_is_opened(person, name)
     nothing_is_open_to_others(local, person, name, gone, opened)
@@ -69,12 +76,48 @@ def jupyter_runs_a_notebook(browser: Browser, link: str, name: str) -> None:
     browser.picture(pictures() / "jupyter.png")
 
 
+def a_cell_that_only_waits_is_work_for_the_watchdog(browser: Browser, local: Place, name: str) -> None:
+    """What asks is the program that it runs for each environment."""
+    (container,) = local.containers(name).values()
+    asks = f"docker exec -i --user envd --env HOME=/home/envd {container} sh <{CELL} && echo runs || echo not"
+    assert local.root(asks) == "not\n"
+    browser.click("document.querySelector('.jp-Notebook .cm-content')")
+    browser.press("a", 65, modifiers=2)
+    browser.type("import time; time.sleep(3600)")
+    browser.press("Enter", 13, modifiers=2)
+    deadline = time.monotonic() + 20
+    while local.root(asks) != "runs\n":
+        assert time.monotonic() < deadline, "the cell does not run"
+
+
+def the_web_editor_has_what_the_repo_and_the_person_want(local: Place, person: Person, name: str) -> dict[str, Any]:
+    """As far as its gallery has it; what it has not is told."""
+    gallery = Gallery(local.container(name)["NetworkSettings"]["Gateway"], ("ann.theme", "own.keys"))
+    command = ("env", "open", name, "--ide", "web", "--json")
+    try:
+        done = person.ez(*command, EZ_MIRROR_OPEN_VSX=gallery.address, EZ_EXTENSIONS="own.keys")
+    finally:
+        gallery.close()
+    opened: dict[str, Any] = done.json
+    assert (opened["editor"], opened["opened"], opened["reason"]) == ("web", False, "this session has no screen")
+    assert opened["notices"] == [
+        "not an extension's name, and not installed: `e;vil`",
+        "extensions that could not be installed: absent.one: Extension 'absent.one' not found.",
+    ]
+    there = person.ssh(f"{name}.ez", "ls .vscode-server/extensions; .local/share/ez/web/program --list-extensions")
+    assert there.stdout.split() == ["ann.theme-1.2.3", "extensions.json", "own.keys-1.2.3", "ann.theme", "own.keys"]
+    return opened
+
+
 def the_editor_edits_and_has_a_terminal(browser: Browser, person: Person, link: str, name: str) -> None:
     browser.go(link)
     listed = "[...document.querySelectorAll('.explorer-folders-view .monaco-list-row')]"
     browser.until(f"{listed}.some(row => row.innerText.includes('build.envd'))")
     browser.click(f"{listed}.find(row => row.innerText.includes('build.envd'))")
     browser.until("document.querySelector('.editor-instance .view-lines')?.innerText.includes('def')")
+    # As the repo's `devcontainer.json` has it.
+    lines = "document.querySelector('.editor-instance .view-lines')"
+    browser.until(f"getComputedStyle({lines}).fontSize == '15px'")
     browser.press("`", 192, modifiers=2)
     browser.click("document.querySelector('.terminal-wrapper.active .xterm-screen')")
     inside(browser, "echo from-$((40 + 2)) > typed.txt; python --version\n", person, name)
@@ -112,10 +155,12 @@ def an_editor_of_this_computer_is_opened(person: Person, name: str) -> None:
         ).json
     finally:
         vendor.close()
-    assert (opened["opened"], opened["notices"]) == (True, [])
+    assert (opened["opened"], len(opened["notices"])) == (True, 2)
     assert called.read_text() == f"--remote ssh-remote+{name}.ez /home/envd/{name}\n"
     server = f".vscode-server/cli/servers/Stable-{COMMIT}/server"
-    assert person.ssh(f"{name}.ez", f"cat {server}/product.json extensions.txt").stdout.endswith("ms-python.python\n")
+    assert person.ssh(f"{name}.ez", f"cat {server}/product.json extensions.txt").stdout.endswith(
+        "ann.theme\nms-python.python\n"
+    )
 
 
 def nothing_is_open_to_others(
@@ -130,8 +175,7 @@ def nothing_is_open_to_others(
     assert set(modes.split("\n")[2:-1]) == {"700 directory"}
     token = person.ssh(f"{name}.ez", "cat .local/share/ez/jupyter/token").stdout
     assert len(token) == 48
-    processes = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    assert token not in processes
+    assert token not in "".join(processes())
     kept = [path for path in person.home.rglob("*") if path.is_file() and "browser" not in path.parts]
     assert [path for path in kept if token.encode() in path.read_bytes()] == []
     folder = person.database.parent / "web"
@@ -150,7 +194,10 @@ def an_address_is_good_once(browser: Browser, person: Person, link: str, name: s
 
 
 def it_survives_a_restart(browser: Browser, person: Person, name: str) -> None:
-    """The same gate leads to what was started anew."""
+    """The same gate leads to what was started anew. One that is killed leaves no OpenSSH behind."""
+    for line in gates(name, "pid,args"):
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+    wait_until_none(lambda: [line for line in processes() if " -N -T -L " in line and f" {name}." in line])
     person.ez("env", "stop", name)
     person.ez("env", "start", name)
     link = person.ez("env", "open", name, "--ide", "jupyter", "--json").json["link"]
@@ -160,16 +207,23 @@ def it_survives_a_restart(browser: Browser, person: Person, name: str) -> None:
 
 def everything_ends_with_the_environment(person: Person, name: str) -> None:
     person.ez("env", "delete", name, "--yes")
-    deadline = time.monotonic() + 10
-    while gates(name):
-        assert time.monotonic() < deadline, gates(name)
-        time.sleep(0.1)
+    wait_until_none(lambda: gates(name))
     assert list((person.database.parent / "web").iterdir()) == []
 
 
-def gates(name: str) -> list[str]:
-    listed = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if "env gate" in line and name in line]
+def gates(name: str, shown: str = "args") -> list[str]:
+    return [line for line in processes(shown) if "env gate" in line and name in line]
+
+
+def processes(shown: str = "args") -> list[str]:
+    return subprocess.run(["ps", "axww", "-o", shown], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def wait_until_none(found: Callable[[], list[str]]) -> None:
+    deadline = time.monotonic() + 10
+    while left := found():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
 
 
 def pictures() -> Path:

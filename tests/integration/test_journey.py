@@ -129,8 +129,9 @@ def stops_and_starts(place: Place, person: Person, name: str) -> None:
 
 
 def is_deleted(place: Place, person: Person, name: str) -> None:
-    assert "made" in person.ez("env", "delete", name, "--yes", "--work-tree", code=1).told
-    person.ez("env", "delete", name, "--yes", "--work-tree", "--force")
+    deleted = person.ez("env", "delete", name, "--yes", "--work-tree", "--json").json
+    assert deleted["removed"] == ["container", "image", "tree", "alias"]
+    assert deleted["saved"][0]["changes"] > 0
     assert place.containers(name) == {}
     assert place.images(name) == set()
     assert place.root("ls -A /home/dev/ez /home/dev/ez/.ez").count(name) == 0

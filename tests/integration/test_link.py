@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.env.link.box import until
 from tests.env.source.server import git_http_server
 from tests.integration.person import EZ, Done, Person
@@ -33,7 +34,19 @@ def build():
     base(image="ubuntu:22.04", dev=True)
     install.apt_packages(name=["tmux"])
 """
-VALUES = {"AS_FILE": "value-of-a-file-7c1f", "AS_VARIABLE": 'it\'s a "variable" 7c1f', "PLAIN": "plain-value-7c1f"}
+VALUES = {
+    "AS_FILE": "value-of-a-file-7c1f",
+    "AS_VARIABLE": 'it\'s a\n"variable" \\ é 7c1f',
+    "PLAIN": "'plain' \"value\" \\ é 7c1f",
+}
+SERVER = """\
+cd t-link
+nohup sh -c '
+    until [ -e asked ]; do sleep 0.05; done
+    git push -q origin HEAD:server; echo $? >served.new; mv served.new served
+' </dev/null >served.log 2>&1 &
+"""
+"""What an editor has `bash` read, which it starts with `ssh -T`: a process that stays."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,11 @@ class Opened:
 
     def ez(self, *words: str, code: int | None = 0) -> Done:
         return self.person.ez(*words, code=code)
+
+    def start_server(self, agent: Agent) -> None:
+        command = ["ssh", *self.person.ssh_options, "-A", "-T", "-o", "ControlPath=none", f"{NAME}.ez", "bash"]
+        environment = {**self.person.environment, **agent.environment}
+        subprocess.run(command, env=environment, input=SERVER.encode(), check=True, timeout=60)
 
     @contextmanager
     def session(self, agent: Agent) -> Iterator[None]:
@@ -109,6 +127,7 @@ def test_an_old_process_pushes_by_the_newest_session(opened: Opened) -> None:
     with started() as nothing, started() as nothing_either:
         with opened.session(nothing):
             opened.inside("tmux new-session -d -s work")
+            opened.start_server(nothing)
             with opened.session(nothing_either):
                 pass
         assert opened.keys() == []
@@ -120,6 +139,10 @@ def test_an_old_process_pushes_by_the_newest_session(opened: Opened) -> None:
             opened.inside(f"tmux send-keys -t work '{push}' Enter")
             until(lambda: opened.inside("ls").find("pushed\n") >= 0, timeout=60)
             assert opened.inside("cat pushed") == "0\n"
+            opened.inside("touch asked")
+            until(lambda: opened.inside("ls").find("served\n") >= 0, timeout=60)
+            assert opened.inside("cat served") == "0\n", opened.inside("cat served.log")
+            opened.inside("rm -f pushed asked served served.log")
     assert opened.inside("git ls-remote origin", check=False).count("Permission denied") == 1
 
 
@@ -129,9 +152,12 @@ def test_a_kept_connection_brings_the_agent_and_comes_back(opened: Opened) -> No
     memory = Path(f"/proc/{first['pid']}/status").read_text().partition("VmRSS:")[2].split()[0]
     assert int(memory) < 60_000, f"the keeper has {memory} kB"
     shown = opened.ez("env", "agent", NAME, "--json").json
-    assert shown["home"] == {"allowed": True, "socket": str(opened.agent.socket), "keys": 2}
+    assert shown["home"] == {"allowed": True, "socket": str(opened.agent.socket), "keys": 2, "waiting": 0}
     assert shown["inside"] == {"socket": "/run/ez/agent.sock", "answers": True, "keys": 2, "said": ""}
-    assert opened.ez("env", "info", NAME, "--json").json["sessions"] == 0
+    info = opened.ez("env", "info", NAME, "--json").json
+    assert (info["sessions"], info["home"]["link"], info["home"]["agent"]) == (0, first, shown["home"])
+    assert {"kind": "agent", "name": ""} in info["home"]["allowed"]
+    assert [one["name"] for one in info["home"]["secrets"]] == sorted(VALUES)
     opened.inside("git commit -q --allow-empty -m more && git push -q origin HEAD")
     assert opened.ez("env", "agent", NAME, "--log", "--json").json[-1]["answer"] == "signed"
 
@@ -235,6 +261,23 @@ def test_secrets_are_in_memory_and_nowhere_else(opened: Opened) -> None:
             assert base64.b64encode(value.encode()).decode() not in text
 
 
+def test_a_repo_that_is_cloned_gets_what_its_person_agrees_to(opened: Opened) -> None:
+    """Its `ez.toml` asks for OTHER."""
+    _set(opened.person, "OTHER", "other-7c1f")
+    go = ("env", "go", opened.person.environments()[NAME]["repo_url"], "-c", "box", "--name", NAME, "--no-open")
+    assert "the repo wants your secret `OTHER`, which it does not get" in opened.ez(*go, "--yes").stderr
+    for answer, files in (("n\n", "AS_FILE\n"), ("y\n", "AS_FILE\nOTHER\n")):
+        with Terminal(opened.person, *go) as terminal:
+            assert f"/{NAME}.git wants your secret `OTHER` as /run/secrets/OTHER." in terminal.until("[y/N]")
+            terminal.send(answer)
+            terminal.rest()
+            assert terminal.code() == 0
+        assert opened.inside("ls /run/secrets") == files
+    assert "wants" not in opened.ez(*go).stderr
+    opened.ez("env", "allow", NAME, "secret", "OTHER", "--remove")
+    opened.ez("secret", "give", NAME)
+
+
 def test_a_restarted_environment_gets_its_secrets_again(opened: Opened) -> None:
     opened.ez("env", "link", "start", NAME)
     opened.place.root(f"docker restart -t 2 ez-{NAME}")
@@ -253,9 +296,9 @@ def test_a_restarted_environment_gets_its_secrets_again(opened: Opened) -> None:
 def _sees_secrets(opened: Opened) -> None:
     assert opened.inside("cat /run/secrets/AS_FILE") == VALUES["AS_FILE"]
     assert opened.inside("stat -c %a,%U /run/secrets/AS_FILE") == "400,envd\n"
-    login = opened.person.ssh(f"{NAME}.ez", "bash -lc 'echo \"$AS_VARIABLE $OTHER_NAME\"'").stdout
-    assert login == f"{VALUES['AS_VARIABLE']} {VALUES['PLAIN']}\n"
-    assert opened.person.ssh(f"{NAME}.ez", "echo $OTHER_NAME").stdout == f"{VALUES['PLAIN']}\n"
+    shown = 'printf %s "$AS_VARIABLE $OTHER_NAME"'
+    for command in (shown, f"bash -lc {shlex.quote(shown)}", f"sh -c {shlex.quote(shown)}"):
+        assert opened.person.ssh(f"{NAME}.ez", command).stdout == f"{VALUES['AS_VARIABLE']} {VALUES['PLAIN']}"
     assert opened.person.ssh(f"{NAME}.ez", "ls /run/secrets/OTHER", code=2).stdout == ""
 
 

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from ez.env.mosh import mosh_command, try_out
+from ez.errors import HostError
 from tests.cli.terminal import Terminal
 from tests.env.link.box import until
 from tests.integration.person import Person
-from tests.integration.places import Place, commit, lent, write_files
+from tests.integration.places import Place, cleaned, commit, write_files
 from tests.testbed import Testbed, TestComputer
 
 NAME = "t-shells"
@@ -28,14 +30,6 @@ BUILD = """\
 def build():
     base(image="ubuntu:22.04", dev=True)
     runtime.expose(envd_port=7001)
-"""
-SERVER = """
-use IO::Socket::INET; use IO::Handle;
-my $door = IO::Socket::INET->new(LocalAddr => shift, LocalPort => shift, Listen => 5, ReuseAddr => 1) or die;
-while (my $guest = $door->accept) {
-    while (<$guest>) { last if /^\\r?$/ }
-    print $guest "HTTP/1.0 200 OK\\r\\n\\r\\ninside"; close $guest;
-}
 """
 
 
@@ -51,9 +45,8 @@ class Opened:
         """Run a shell script in the container past SSH."""
         return self.place.root(f"docker exec -u envd ez-{NAME} sh -c {shlex.quote(script)}", check=False)
 
-    def serve(self, port: int, address: str = "127.0.0.1") -> None:
-        """Have somebody who answers at a port inside."""
-        self.place.root(f"docker exec -d -u envd ez-{NAME} perl -e {shlex.quote(SERVER)} {address} {port}")
+    def serve(self, port: int) -> None:
+        self.place.serve(NAME, port, "127.0.0.1")
 
     def ports(self) -> dict[int, dict[str, Any]]:
         return {one["port"]: one for one in self.person.ez("env", "ports", NAME, "--json").json}
@@ -66,7 +59,10 @@ def opened(testbed: Testbed, ready: TestComputer) -> Iterator[Opened]:
         agent = stack.enter_context(testbed.agent(client_key=True))
         person = Person(home, agent.environment)
         tree = commit(write_files(home / "work", {"build.envd": BUILD, "notes/one.txt": "1\n"}))
-        place = stack.enter_context(lent(ready, person, "box"))
+        # By the address that UDP gets to as well.
+        person.knows(f"{ready.address} {ready.host_key}")
+        person.ez("compute", "add", "box", f"{ready.user}@{ready.address}")
+        place = stack.enter_context(cleaned(Place("box", ready)))
         person.ez("env", "go", str(tree), "-c", "box", "--name", NAME, "--no-open")
         stack.callback(person.ez, "env", "link", "stop", NAME, code=None)
         yield Opened(person, place, tree)
@@ -126,7 +122,12 @@ def test_ports_that_open_later_are_forwarded_by_the_connection_that_is_kept(open
     person.ez("env", "link", "start", NAME)
     opened.serve(7003)
     until(lambda: 7003 in opened.ports())
-    assert opened.ports()[7001]["why"] == "exposed"
+    opened.serve(7001)
+    until(lambda: bool(opened.ports()[7001]["listens"]))
+    exposed = opened.ports()[7001]
+    assert (exposed["why"], fetched(exposed["here"], f"{NAME}.localhost")) == ("exposed", (200, b"inside"))
+    shown = person.ez("env", "info", NAME).stdout
+    assert (f"port:      7001 inside is {exposed['url']}" in shown, "(exposed, perl)" in shown) == (True, True)
     assert person.ez("env", "info", NAME, "--json").json["sessions"] == 0
     here = opened.ports()[7003]["here"]
     assert fetched(here, f"{NAME}.localhost") == (200, b"inside")
@@ -155,9 +156,57 @@ def test_a_kept_shell_outlives_its_connection(opened: Opened) -> None:
         os.kill(connection_of(terminal), signal.SIGKILL)
         terminal.until("the connection is lost")
         until(lambda: len(opened.inside("tmux list-clients").splitlines()) == 1)
-        terminal.send("echo again-$mark-$((50 + 1)); exit\n")
+        terminal.send("echo again-$mark-$((50 + 1))\n")
         terminal.until("again-kept-51")
+        os.kill(terminal.pid, signal.SIGKILL)
+    with Terminal(opened.person, "env", "ssh", "--keep", NAME) as terminal:
+        terminal.until("again-kept-51")
+        with Terminal(opened.person, "env", "ssh", "--keep", NAME) as other:
+            other.until("again-kept-51")
+            assert terminal.code() == 0
+            other.send("exit 3\n")
+            assert other.code() == 0
+
+
+def test_mosh_gets_in_by_udp_and_says_when_it_cannot(opened: Opened) -> None:
+    person, root = opened.person, opened.place.root
+    with Terminal(person, "env", "ssh", "--mosh", NAME) as terminal:
+        terminal.until("no mosh-server on `box`")
+        terminal.until(f"({NAME})")
+        terminal.send("exit 5\n")
+        assert terminal.code() == 5
+    root("apt-get -q update && apt-get install -q -y --no-install-recommends mosh")
+    block = "INPUT -p udp --dport 60000:61000 -j DROP"
+    root(f"iptables -I {block}")
+    ssh = ["ssh", *person.ssh_options]
+    with pytest.raises(HostError, match="nothing comes back by UDP"):
+        try_out(mosh_command("box", ssh, ["true"]), person.environment, NAME, 3)
+    root(f"iptables -D {block}")
+    with Terminal(person, "env", "ssh", "--mosh", NAME, LANG="", LC_ALL="C") as terminal:
+        terminal.until(f"({NAME})")
+        terminal.send("pwd; echo in-$((40 + 2))\n")
+        assert f"/home/envd/{NAME}" in terminal.until("in-42")
+        terminal.send("exit\n")
         assert terminal.code() == 0
+
+
+def test_a_stopped_environment_is_told_and_started_when_the_person_says_so(opened: Opened) -> None:
+    """Also where another computer of the person has stopped it, so that the index does not know."""
+    person, told = opened.person, f"`{NAME}` is stopped"
+    opened.place.root(f"docker stop -t 0 ez-{NAME}")
+    assert told in person.ez("env", "ssh", NAME, "--", "true", code=1).told
+    for words in (
+        ("cp", "work/build.envd", f"{NAME}:"),
+        ("ports", NAME),
+        ("forward", NAME, "7007"),
+        ("exec", NAME, "w"),
+    ):
+        assert told in person.ez("env", *words, code=1).told
+    with Terminal(person, "env", "ssh", NAME, "--", "echo in-$((40 + 2))") as terminal:
+        terminal.until("start it now?")
+        terminal.send("y\n")
+        assert "in-42" in terminal.rest()
+    assert "no such option" in person.ez("env", "ssh", NAME, "--bad", code=2).told
 
 
 def connection_of(terminal: Terminal) -> int:

@@ -17,6 +17,7 @@ import pytest
 from ez.errors import CommandError, HostError
 from ez.events import CommandRun, Event
 from ez.ssh.host import Host
+from ez.ssh.streams import CHUNK
 from tests.ssh.conftest import Sshd
 from tests.testbed import Relay
 from tests.testbed.shell import wait_until
@@ -78,6 +79,31 @@ def test_large_streams_pass_both_ways_at_once(box: Host) -> None:
     result = box.run(["tee", "/dev/stderr"], input=(block for _ in range(count)), timeout=240)
     expected = hashlib.sha256(block * count).digest()
     assert hashlib.sha256(result.stdout).digest() == hashlib.sha256(result.stderr).digest() == expected
+
+
+def test_output_of_any_size_is_poured_out(box: Host) -> None:
+    digest, most = hashlib.sha256(), 0
+
+    def take(piece: bytes) -> None:
+        nonlocal most
+        most = max(most, len(piece))
+        digest.update(piece)
+
+    result = box.pour('head -c "$1" /dev/zero; echo oops >&2', ["30000000"], output=take)
+    assert (result.stdout, result.stderr) == (b"", b"oops\n")
+    assert digest.digest() == hashlib.sha256(b"\0" * 30_000_000).digest()
+    assert most <= CHUNK
+    with pytest.raises(CommandError):
+        box.pour("echo half; exit 3", output=take)
+
+
+def test_who_takes_output_may_end_the_command(box: Host, nap: str) -> None:
+    def full(piece: bytes) -> None:
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        box.pour('echo one; sleep "$1"', [nap], output=full)
+    wait_until(lambda: not running(nap), "sleep is gone", 20)
 
 
 def test_input_may_be_a_file_and_need_not_be_read(box: Host) -> None:

@@ -1,8 +1,9 @@
 """A real ssh-agent for the length of a `with` block."""
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +22,23 @@ class Agent:
     def environment(self) -> dict[str, str]:
         return {"SSH_AUTH_SOCK": str(self.socket)}
 
-    def add(self, key: Path) -> None:
-        run("ssh-add", "-q", str(key), environment=self.environment)
+    def add(self, key: Path, *options: str) -> None:
+        run("ssh-add", "-q", *options, str(key), environment=self.environment)
 
 
 @contextmanager
-def agent(keys: Sequence[Path] = ()) -> Iterator[Agent]:
-    """Start an agent that holds `keys`; it and its socket are gone after the block."""
+def agent(
+    keys: Sequence[Path] = (), *, options: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Iterator[Agent]:
+    """Start an agent that holds `keys`; it and its socket are gone after the block. `options` are its own, `variables`
+    added to its environment."""
     with tempfile.TemporaryDirectory(prefix="ez-agent-") as folder:
         socket = Path(folder) / "agent.sock"
         with subprocess.Popen(
-            ["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+            ["ssh-agent", "-D", "-a", str(socket), *options],
+            env={**os.environ, **(variables or {})},
+            stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
         ) as process:
             try:
                 wait_until(socket.exists, "ssh-agent listens", timeout=10)

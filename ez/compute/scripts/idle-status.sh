@@ -10,4 +10,5 @@ if read -r uptime _ 2>/dev/null </proc/uptime; then
 fi
 if read -r until 2>/dev/null </var/lib/ez/lease; then printf 'lease=%s\n' "$until"; fi
 if read -r rested 2>/dev/null </var/lib/ez/rested; then printf 'rested=%s\n' "$rested"; fi
+if read -r saved 2>/dev/null </var/lib/ez/saved/last; then printf 'saved=%s\n' "$saved"; fi
 exit 0

@@ -1,6 +1,7 @@
 # Once a minute: does somebody work here? After the minutes of /etc/ez/watchdog.conf without that, say so, and five
 # minutes later rest. Time is the machine's since its boot, so that a clock that jumps does no harm. The file may also
 # say until when (Unix seconds) the machine is wanted at all: then it rests whatever runs here.
+# Before it rests, the login users' own programs save work that is nowhere else (ez/env/migrate/keeper.py).
 # /run/ez/idle tells everybody how it stands, /var/lib/ez/rested when and why it rested last.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 conf=${1:-/etc/ez/watchdog.conf}
@@ -8,6 +9,7 @@ now=/run/ez/watchdog
 told=/run/ez/idle
 lease=/var/lib/ez/lease
 failure=/run/ez/idle-failure
+cell=/usr/local/lib/ez/cell
 grace=300
 youngest=900
 umask 022
@@ -23,6 +25,8 @@ remembered() {
     cat "$now/$1" 2>/dev/null
     printf '%s\n' "$2" >"$now/$1"
 }
+
+environments() { timeout 60 docker ps --quiet --filter label=ez.env 2>/dev/null; }
 
 # Bytes through sshd, here and in containers. Keepalives of a connection that nobody uses stay below 2 kB a minute.
 sessions() {
@@ -44,7 +48,21 @@ typed_at_login() {
             "$now/sessions" "$now/sessions.new")
     fi
     mv "$now/sessions.new" "$now/sessions"
-    [ "$moved" -gt 2000 ]
+    is_uneven "$moved"
+}
+
+# A window of an editor or a notebook that nobody looks at moves the same each minute, for ever, to a hundredth; what a
+# person does is uneven. So what counts is above the least of the last ten minutes. $1: bytes since the last look.
+is_uneven() {
+    before=$(remembered moment "$uptime")
+    passed=$((uptime - ${before:-0}))
+    [ "$passed" -lt 60 ] || [ "$passed" -gt 120 ] || set -- $(($1 * 60 / passed))
+    # Less than nothing where a connection ended.
+    [ "$1" -ge 0 ] || set -- 0
+    least=$(awk 'NR == 1 || $1 < least { least = $1 } END { print NR < 10 ? 0 : least }' "$now/moved" 2>/dev/null)
+    { tail -n 9 "$now/moved" 2>/dev/null; echo "$1"; } >"$now/moved.new"
+    mv "$now/moved.new" "$now/moved"
+    [ "$1" -gt $((${least:-0} + ${least:-0} / 16 + 2000)) ]
 }
 
 # More than a quarter of a processor: what watches files in an editor's back stays below that.
@@ -82,6 +100,14 @@ computes_on_card() {
     return 1
 }
 
+# A cell of a notebook that only waits moves nothing and computes nothing. Asked inside, as the environment's user.
+runs_cell() {
+    for id in $(environments); do
+        timeout 30 docker exec -i --user envd --env HOME=/home/envd "$id" sh <"$cell" >/dev/null 2>&1 && return
+    done
+    return 1
+}
+
 is_leased() {
     read -r kept 2>/dev/null <"$lease" || return 1
     case "$kept" in '' | *[!0-9]*) return 1 ;; esac
@@ -114,6 +140,7 @@ transfers && reasons="$reasons network"
 is_leased && reasons="$reasons lease"
 is_prepared && reasons="$reasons preparation"
 [ -n "$reasons" ] || ! computes_on_card || reasons=' card'
+[ -n "$reasons" ] || ! runs_cell || reasons=' cell'
 
 [ -e "$now/active" ] && [ -z "$reasons" ] || echo "$uptime" >"$now/active"
 read -r active <"$now/active"
@@ -135,8 +162,6 @@ tell() {
     mv "$told.new" "$told"
 }
 
-environments() { timeout 60 docker ps --quiet --filter label=ez.env 2>/dev/null; }
-
 idles() {
     [ "$minutes" -gt 0 ] && [ "$idle" -ge $((minutes * 60)) ] && [ "$uptime" -ge "$youngest" ] &&
         { [ "$action" != suspend ] || [ -n "$(environments)" ]; }
@@ -149,7 +174,7 @@ why=
 ! is_over || why='the time of this machine is over, whatever runs here'
 if [ -z "$why" ]; then
     if [ -e "$now/announced" ]; then
-        rm -f "$now/announced" "$now/ordered" "$failure"
+        rm -f "$now/announced" "$now/ordered" "$now/saved" "$failure"
         echo 'ez: somebody works here again or keeps it, so nothing stops' | wall 2>/dev/null
     fi
     tell ''
@@ -175,6 +200,29 @@ rests() {
     printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$action" "$after" >/var/lib/ez/rested
 }
 
+# Work that is nowhere else goes to bundles on the system's disk, which a stop keeps. Each user's programs run as that
+# user, for five minutes in all, and once: a save that fails is told, and does not keep the machine from resting.
+save() {
+    [ ! -e "$now/saved" ] && : >"$now/saved" || return
+    place=/var/lib/ez/saved
+    mkdir -p "$place" && : >"$now/keeping" || return
+    begun=$(date +%s)
+    getent passwd | while IFS=: read -r user _ _ group _ folder _; do
+        left=$((begun + 300 - $(date +%s)))
+        [ -f "$folder/ez/.ez/.source/.keeper/keep" ] && [ "$left" -gt 0 ] || continue
+        mkdir -p "$place/$user" && chown "$user:$group" "$place/$user" && chmod 700 "$place/$user" || continue
+        timeout -k 10 "$left" runuser -u "$user" -- env HOME="$folder" \
+            sh "$folder/ez/.ez/.source/.keeper/keep" "$place/$user" $((left - 10)) </dev/null
+    done | tr -cd '[:print:]\n' | cut -c 1-300 | head -n 50 >"$now/keeping"
+    rm -f "$place/last" /etc/motd.d/ez
+    [ -s "$now/keeping" ] || return
+    { date -u +%Y-%m-%dT%H:%M:%SZ; cat "$now/keeping"; } | tr '\n' ';' | sed 's/;$//; s/;/; /g' >"$place/last.new"
+    echo >>"$place/last.new"
+    mv "$place/last.new" "$place/last"
+    sed 's/^/ez: before it rested, work that was nowhere else was saved: /' "$place/last" |
+        { mkdir -p /etc/motd.d && tee /etc/motd.d/ez; } | tee /dev/stderr | wall 2>/dev/null
+}
+
 # Ordered each minute until the cloud takes it, and again if the machine still runs ten minutes after that. A failure is
 # told; a machine that only turned itself off might be paid for as before.
 deallocate() {
@@ -195,10 +243,11 @@ tell 0
 # Words, not one argument: containers.
 containers=$(environments)
 [ -z "$containers" ] || docker stop --time 30 $containers >/dev/null
+save
 if [ "$action" = deallocate ]; then
     deallocate
     exit 0
 fi
-rm -f "$now/announced" "$now/active"
+rm -f "$now/announced" "$now/active" "$now/saved"
 rests
 [ "$action" = suspend ] || systemctl poweroff

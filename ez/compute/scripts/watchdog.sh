@@ -7,12 +7,14 @@ if [ "$1" = 0 ] && [ -z "$until" ]; then
     systemctl stop ez-watchdog.timer 2>/dev/null
     systemctl disable --no-reload ez-watchdog.timer >/dev/null 2>&1
     rm -rf /etc/systemd/system/ez-watchdog.service /etc/systemd/system/ez-watchdog.timer /usr/local/lib/ez/watchdog \
-        /etc/ez/watchdog.conf /run/ez/watchdog /run/ez/idle /run/ez/idle-failure /usr/local/lib/ez/deallocate
+        /etc/ez/watchdog.conf /run/ez/watchdog /run/ez/idle /run/ez/idle-failure /usr/local/lib/ez/deallocate \
+        /usr/local/lib/ez/cell
     exit 0
 fi
 mkdir -p /etc/ez /usr/local/lib/ez || exit 1
 install -m 755 "$settings/idle.sh" /usr/local/lib/ez/watchdog || exit 1
 install -m 755 "$settings/deallocate.sh" /usr/local/lib/ez/deallocate || exit 1
+install -m 755 "$settings/cell.sh" /usr/local/lib/ez/cell || exit 1
 cat >/etc/systemd/system/ez-watchdog.service <<'END' || exit 1
 [Unit]
 Description=Notice that nobody works here

@@ -7,21 +7,24 @@ import os
 import stat
 from functools import partial
 
+from ez.env import sftp_wire as wire
 from ez.env.copy.folder import Folder, Names, leads_out
-from ez.env.copy.packets import Access, Attributes
 from ez.env.copy.sftp import CHUNK, Sftp, SftpError
-from ez.env.copy.way import Digest
-from ez.env.copy.work import RESUMED, Crew, Tally, digest_of, is_old_part, is_part, part_name, settle
+from ez.env.copy.work import RESUMED, Checks, Crew, Tally, is_old_part, is_part, part_name, settle
+from ez.env.sftp_wire import Attributes
 
 _DEEPEST = 200
+_SURE_AFTER = 2.0
+"""Seconds that a copy is younger than its original, so that nobody can have changed that without its time telling; the
+clocks of both computers are about the same."""
 
 
 class Fetcher:
-    """`mask` are permission bits that nothing gets; `digest` tells what the first bytes of a file there are."""
+    """One tree or file, and no other after it. `mask` are permission bits that nothing gets."""
 
-    def __init__(self, sftp: Sftp, digest: Digest, tally: Tally, folder: Folder, mask: int) -> None:
+    def __init__(self, sftp: Sftp, checks: Checks, tally: Tally, folder: Folder, mask: int) -> None:
         self._sftp = sftp
-        self._digest = digest
+        self._checks = checks
         self._tally = tally
         self._folder = folder
         self._mask = mask
@@ -76,41 +79,62 @@ class Fetcher:
         there = self._folder.status(names) if names[-1] in existing else None
         if there is not None and stat.S_ISDIR(there.st_mode):
             return self._tally.fault(source, "a directory is here where the file belongs")
-        if there is not None and _is_same(there, known):
+        if there is not None and await self._is_there(source, names, there, known):
             self._tally.unchanged += 1
             return
         part = part_name(names[-1], size, modified)
         for old in [found for found in existing if is_old_part(found, names[-1], part)]:
             self._folder.remove((*names[:-1], old))
-        descriptor = self._folder.open((*names[:-1], part), os.O_RDWR | os.O_CREAT)
+        # What may not be read leaves no part.
+        async with self._sftp.opened(source, wire.FLAG_READ) as handle:
+            descriptor = self._folder.open((*names[:-1], part), os.O_RDWR | os.O_CREAT)
+            try:
+                await self._data(source, handle, descriptor, known, size)
+                os.fchmod(descriptor, self._bits(known))
+                os.utime(descriptor, (modified, modified))
+            finally:
+                os.close(descriptor)
+        self._folder.rename((*names[:-1], part), names[-1])
+        self._tally.files += 1
+
+    async def _is_there(self, source: bytes, names: Names, there: os.stat_result, known: Attributes) -> bool:
+        """Whether it need not travel; then what is here gets its mode and time."""
+        size, modified = known.size or 0, known.modified or 0
+        if not stat.S_ISREG(there.st_mode) or there.st_size != size:
+            return False
+        is_as_old = int(there.st_mtime) == modified
+        # SFTP knows seconds alone: what was copied in the second of its change may have changed once more.
+        is_unsure = there.st_ctime < modified + _SURE_AFTER
+        if not (is_as_old or self._checks.all):
+            return False
+        is_fine = is_as_old and not is_unsure and there.st_mode & 0o777 == self._bits(known)
+        if is_fine and not self._checks.all:
+            return True
+        descriptor = self._folder.open(names, os.O_RDONLY)
         try:
-            await self._data(source, descriptor, known, size)
+            if (is_unsure or self._checks.all) and not await self._checks.are_equal(source, descriptor, size):
+                return False
             os.fchmod(descriptor, self._bits(known))
             os.utime(descriptor, (modified, modified))
         finally:
             os.close(descriptor)
-        self._folder.rename((*names[:-1], part), names[-1])
-        self._tally.files += 1
+        return True
 
-    async def _data(self, source: bytes, descriptor: int, known: Attributes, size: int) -> None:
+    async def _data(self, source: bytes, handle: bytes, descriptor: int, known: Attributes, size: int) -> None:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "something else is where the part of the file belongs")
         start = await self._start(source, descriptor, size)
         os.ftruncate(descriptor, start)
-        handle = await self._sftp.open(source, Access.READ)
         tasks: list[asyncio.Task[None]] = []
         try:
-            try:
-                for at in range(start, size, CHUNK):
-                    await self._sftp.room.acquire()
-                    tasks = [task for task in tasks if not task.done() or task.exception()]
-                    count = min(CHUNK, size - at)
-                    tasks.append(asyncio.create_task(self._chunk(handle, descriptor, at, count)))
-            finally:
-                await settle(tasks)
-            after = await self._sftp.fstat(handle)
+            for at in range(start, size, CHUNK):
+                await self._sftp.room.acquire()
+                tasks = [task for task in tasks if not task.done() or task.exception()]
+                count = min(CHUNK, size - at)
+                tasks.append(asyncio.create_task(self._chunk(handle, descriptor, at, count)))
         finally:
-            await self._sftp.close(handle)
+            await settle(tasks)
+        after = await self._sftp.fstat(handle)
         if (after.size, after.modified) != (known.size, known.modified) or os.fstat(descriptor).st_size != size:
             raise SftpError(4, "it changed while it was copied; copy it again")
 
@@ -129,15 +153,10 @@ class Fetcher:
         done = os.fstat(descriptor).st_size
         if not RESUMED <= done <= size:
             return 0
-        theirs, ours = await asyncio.gather(self._digest(source, done), asyncio.to_thread(digest_of, descriptor, done))
-        if theirs != ours:
+        if not await self._checks.are_equal(source, descriptor, done):
             return 0
         self._tally.resumed += done
         return done
 
     def _bits(self, known: Attributes) -> int:
         return (known.mode or 0o600) & 0o777 & ~self._mask
-
-
-def _is_same(there: os.stat_result, known: Attributes) -> bool:
-    return stat.S_ISREG(there.st_mode) and (there.st_size, int(there.st_mtime)) == (known.size, known.modified)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ez.build.running import run
 from ez.env.copy.ends import End, Route, path_there
-from ez.env.copy.fetch import Fetcher
-from ez.env.copy.folder import Folder
-from ez.env.copy.packets import PacketError
-from ez.env.copy.send import Sender
-from ez.env.copy.sftp import Sftp, SftpError, open_sftp
+from ez.env.copy.globs import expand
+from ez.env.copy.places import Job, fetch, send
+from ez.env.copy.sftp import SftpError, open_sftp
 from ez.env.copy.way import Way
-from ez.env.copy.work import Tally, is_part, part_name
+from ez.env.copy.work import Checks, Tally
+from ez.env.sftp_wire import MessageError
 from ez.errors import CopyError, HostUnreachableError, LinkLostError
 from ez.events import Notice, Progress
 
@@ -38,13 +37,22 @@ class Copied:
     left_out: tuple[tuple[str, str], ...]
 
 
-def copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence[float] = PAUSES) -> Copied:
-    """Do it. `mask` are permission bits that files here do not get; `again` seconds before each new try.
+def copy(
+    route: Route,
+    way: Way,
+    tally: Tally,
+    mask: int,
+    again: Sequence[float] = PAUSES,
+    *,
+    checksum: bool = False,
+) -> Copied:
+    """Do it. `mask` are permission bits that files here do not get; `again` seconds before each new try. With
+    `checksum` files of one size count as the same by what is in them, and not by their times.
 
     Raises CopyError for what could not be copied, after all else was; HostUnreachableError where the environment
     cannot be entered, LinkLostError where the connection is lost again and again.
     """
-    asyncio.run(_copy(route, way, tally, mask, again))
+    run(_copy(route, way, tally, mask, again, checksum))
     tally.sink(Progress("copy", tally.travelled, tally.files))
     if tally.faults:
         told = "\n".join(f"  {path}: {reason}" for path, reason in tally.faults[:_TOLD])
@@ -53,16 +61,18 @@ def copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence[float]
     return Copied(tally.files, tally.unchanged, tally.travelled, tally.resumed, tuple(tally.left_out))
 
 
-async def _copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence[float]) -> None:
+async def _copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence[float], checksum: bool) -> None:
+    # Who interrupts a copy is not told of each part of it that ends.
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     is_first, moved = True, -1
     pauses = list(again)
     while True:
         try:
-            async with open_sftp(way.sftp, way.environment) as sftp:
+            async with open_sftp(way.sftp, way.environment) as sftp, way.digests() as digest:
                 is_first = False
-                await _all(route, way, sftp, tally, mask)
+                await _all(Job(route, way, sftp, Checks(digest, checksum), tally, mask))
                 return
-        except PacketError as error:
+        except MessageError as error:
             raise CopyError(f"the environment answers what cannot be: {error}", "ez env go NAME --rebuild") from error
         except LinkLostError as error:
             if is_first:
@@ -78,89 +88,27 @@ async def _copy(route: Route, way: Way, tally: Tally, mask: int, again: Sequence
             tally.left_out.clear()
 
 
-async def _all(route: Route, way: Way, sftp: Sftp, tally: Tally, mask: int) -> None:
-    for source in route.sources:
-        with _as_fault(tally, source):
-            if route.sends:
-                await _send(source, route, way, sftp, tally)
-            else:
-                await _fetch(source, route, way, sftp, tally, mask)
+async def _all(job: Job) -> None:
+    sources = await _sources(job)
+    job = replace(job, route=replace(job.route, sources=sources))
+    for source in sources:
+        with _as_fault(job.tally, source):
+            await (send(job, source) if job.route.sends else fetch(job, source))
 
 
-async def _send(source: End, route: Route, way: Way, sftp: Sftp, tally: Tally) -> None:
-    here = os.fsencode(os.path.abspath(source.path))
-    status = os.stat(here)
-    target = os.fsencode(path_there(route.target.path, way.workdir))
-    there = await sftp.stat(target)
-    wants_directory = route.target.wants_directory or len(route.sources) > 1
-    sender = Sender(sftp, way.digest, tally)
-    if there is not None and not there.is_directory and (wants_directory or stat.S_ISDIR(status.st_mode)):
-        raise CopyError(f"no directory: `{route.target.path}`", "name another place")
-    if there is None and wants_directory:
-        await _make_there(sftp, target)
-    if (there is not None and there.is_directory) or wants_directory:
-        if source.means_contents and stat.S_ISDIR(status.st_mode):
-            return await sender.send_tree(here, target)
-        target = os.path.join(target, os.path.basename(here))
-        there = await sftp.stat(target)
-    target = target.rstrip(b"/")
-    if stat.S_ISREG(status.st_mode):
-        await sender.send_file(here, target)
-    elif not stat.S_ISDIR(status.st_mode):
-        raise CopyError("neither a file nor a directory", "name a file or a directory")
-    elif there is not None:
-        await sender.send_tree(here, target)
-    else:
-        folder, name = os.path.split(target)
-        draft = os.path.join(folder, part_name(name, 0, 0))
-        await sender.send_tree(here, draft)
-        await sftp.set_path(draft, mode=status.st_mode & 0o777, modified=int(status.st_mtime))
-        await sftp.rename(draft, target)
-
-
-async def _make_there(sftp: Sftp, path: bytes) -> None:
-    """The directory with those above it."""
-    above = os.path.dirname(path.rstrip(b"/"))
-    if above and await sftp.stat(above) is None:
-        await _make_there(sftp, above)
-    await sftp.make_directory(path.rstrip(b"/"))
-
-
-async def _fetch(source: End, route: Route, way: Way, sftp: Sftp, tally: Tally, mask: int) -> None:
-    wanted = os.fsencode(path_there(source.path, way.workdir))
-    there = await sftp.stat(wanted)
-    if there is None:
-        raise FileNotFoundError(2, "there is no such file or directory")
-    if not (there.is_file or there.is_directory):
-        raise CopyError("neither a file nor a directory", "name a file or a directory")
-    wanted = await sftp.real_path(wanted)
-    target = os.fsencode(os.path.abspath(route.target.path))
-    is_directory = route.target.wants_directory or len(route.sources) > 1
-    if is_directory:
-        os.makedirs(target, exist_ok=True)
-    if os.path.isdir(target):
-        if source.means_contents and there.is_directory:
-            return await Fetcher(sftp, way.digest, tally, Folder(target), mask).fetch_tree(wanted)
-        target = os.path.join(target, _named(wanted))
-    above, name = os.path.split(target)
-    if there.is_file:
-        return await Fetcher(sftp, way.digest, tally, Folder(above), mask).fetch_file(wanted, name, there)
-    folder = Folder(above)
-    if folder.status((name,)) is not None:
-        folder.make((name,))
-        return await Fetcher(sftp, way.digest, tally, Folder(target), mask).fetch_tree(wanted)
-    draft = part_name(name, 0, 0)
-    folder.make((draft,))
-    await Fetcher(sftp, way.digest, tally, Folder(os.path.join(above, draft)), mask).fetch_tree(wanted)
-    folder.finish((draft,), (there.mode or 0) & 0o777 & ~mask | 0o700, there.modified or 0)
-    folder.rename((draft,), name)
-
-
-def _named(path: bytes) -> bytes:
-    name = os.path.basename(path)
-    if name in (b"", b".", b"..") or b"\0" in name or is_part(name):
-        raise CopyError("what is that to be called here?", "write the copy's name as the second path")
-    return name
+async def _sources(job: Job) -> tuple[End, ...]:
+    """What the person named, in an environment also by patterns."""
+    if job.route.sends:
+        return job.route.sources
+    found: list[End] = []
+    for source in job.route.sources:
+        with _as_fault(job.tally, source):
+            path = os.fsencode(path_there(source.path, job.way.workdir))
+            matches = await expand(job.sftp, path)
+            home = await job.sftp.real_path(b".") if matches != [path] else b""
+            found += [replace(source, path=os.fsdecode(os.path.join(home, match))) for match in matches if home]
+            found += [] if home else [source]
+    return tuple(found)
 
 
 @contextmanager

@@ -3,40 +3,69 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
-from ez.env.copy.packets import Access, Attributes
+from ez.env import sftp_wire as wire
 from ez.env.copy.sftp import CHUNK, Sftp, SftpError
-from ez.env.copy.way import Digest
-from ez.env.copy.work import RESUMED, Crew, Tally, digest_of, is_old_part, is_part, part_name, settle
+from ez.env.copy.work import RESUMED, Checks, Crew, Tally, is_old_part, is_part, part_name, settle
+from ez.env.sftp_wire import Attributes
+
+_now = time.time
+_pause = asyncio.sleep
 
 
 class Sender:
-    """`digest` tells what the first bytes of a file in the environment are."""
+    """One tree or file, and no other after it."""
 
-    def __init__(self, sftp: Sftp, digest: Digest, tally: Tally) -> None:
+    def __init__(self, sftp: Sftp, checks: Checks, tally: Tally) -> None:
         self._sftp = sftp
-        self._digest = digest
+        self._checks = checks
         self._tally = tally
         self._crew = Crew(tally)
         self._made: list[tuple[bytes, os.stat_result]] = []
+        self._fresh: list[tuple[bytes, bytes, bytes, os.stat_result]] = []
 
     async def send_file(self, source: bytes, target: bytes) -> None:
         """One file, to that very path, whose directory is there."""
         folder, name = os.path.split(target)
-        there = await self._sftp.list(folder)
+        try:
+            there = await self._sftp.list(folder or b".")
+        except SftpError as error:
+            if error.status != wire.NO_SUCH_FILE:
+                raise
+            raise SftpError(error.status, "its directory is not there; end the path with / to have one made") from error
         self._crew.add(source, partial(self._file, source, folder, name, os.stat(source), there))
         await self._crew.work()
+        await self._settle()
 
     async def send_tree(self, source: bytes, target: bytes) -> None:
         """What is in the directory `source`, into the directory `target`, which is made where nothing is."""
         self._crew.add(source, partial(self._directory, source, target))
         await self._crew.work()
+        await self._settle()
         for path, status in reversed(self._made):
             await self._sftp.set_path(path, mode=_bits(status), modified=int(status.st_mtime))
+
+    async def _settle(self) -> None:
+        """SFTP knows seconds alone: what was copied in the very second of its change may have changed once more, and
+        nobody could ever tell. So wait until that second is over, and copy those again."""
+        if not self._fresh:
+            return
+        await _pause(max(0.0, max(int(status.st_mtime) for *_, status in self._fresh) + 1 - _now()))
+        fresh, self._fresh = self._fresh, []
+        for source, folder, name, before in fresh:
+            with suppress(OSError):
+                now = os.lstat(source)
+                if _is_alike(now, before) and now.st_mtime_ns != before.st_mtime_ns:
+                    self._tally.files -= 1
+                    self._crew.add(source, partial(self._file, source, folder, name, now, {}))
+        await self._crew.work()
 
     async def _directory(self, source: bytes, target: bytes) -> None:
         there = await self._sftp.stat(target)
@@ -81,9 +110,7 @@ class Sender:
         target, there = os.path.join(folder, name), existing.get(name)
         if there is not None and there.is_directory:
             return self._tally.fault(target, "a directory is where the file belongs")
-        if there is not None and _is_same(status, there):
-            if there.mode is None or stat.S_IMODE(there.mode) & 0o777 != _bits(status):
-                await self._sftp.set_path(target, mode=_bits(status), modified=int(status.st_mtime))
+        if there is not None and await self._is_there(source, target, status, there):
             self._tally.unchanged += 1
             return
         part = part_name(name, status.st_size, status.st_mtime_ns)
@@ -92,36 +119,61 @@ class Sender:
         await self._data(source, os.path.join(folder, part), existing.get(part), status)
         await self._sftp.rename(os.path.join(folder, part), target)
         self._tally.files += 1
+        if int(status.st_mtime) == int(_now()):
+            self._fresh.append((source, folder, name, status))
+
+    async def _is_there(self, source: bytes, target: bytes, status: os.stat_result, there: Attributes) -> bool:
+        """Whether it need not travel; then what is there gets its mode and time."""
+        if not there.is_file or there.size != status.st_size:
+            return False
+        is_as_old = there.modified == int(status.st_mtime)
+        if not (is_as_old or self._checks.all):
+            return False
+        if self._checks.all and not await self._is_equal(source, target, status.st_size):
+            return False
+        if not is_as_old or there.mode is None or there.mode & 0o777 != _bits(status):
+            await self._sftp.set_path(target, mode=_bits(status), modified=int(status.st_mtime))
+        return True
+
+    async def _is_equal(self, source: bytes, target: bytes, size: int) -> bool:
+        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return await self._checks.are_equal(target, descriptor, size)
+        finally:
+            os.close(descriptor)
 
     async def _data(self, source: bytes, part: bytes, begun: Attributes | None, status: os.stat_result) -> None:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             start = await self._start(descriptor, part, begun, status.st_size)
-            access = Access.WRITE | Access.CREATE | (0 if start else Access.TRUNCATE)
-            handle = await self._sftp.open(part, access)
-            try:
+            access = wire.FLAG_WRITE | wire.FLAG_CREATE | (0 if start else wire.FLAG_TRUNCATE)
+            async with self._sftp.opened(part, access) as handle:
                 tasks: list[asyncio.Task[None]] = []
                 try:
                     for at in range(start, status.st_size, CHUNK):
                         await self._sftp.room.acquire()
                         tasks = [task for task in tasks if not task.done() or task.exception()]
                         data = os.pread(descriptor, min(CHUNK, status.st_size - at), at)
-                        tasks.append(asyncio.create_task(self._chunk(handle, at, data)))
+                        tasks.append(asyncio.create_task(self._chunk(part, handle, at, data)))
                 finally:
                     await settle(tasks)
                 await self._sftp.set(handle, mode=_bits(status), modified=int(status.st_mtime))
-            finally:
-                await self._sftp.close(handle)
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
                 raise SftpError(4, "it changed while it was copied; copy it again")
         finally:
             os.close(descriptor)
 
-    async def _chunk(self, handle: bytes, at: int, data: bytes) -> None:
+    async def _chunk(self, part: bytes, handle: bytes, at: int, data: bytes) -> None:
         try:
             await self._sftp.write(handle, at, data)
             self._tally.add(len(data))
+        except SftpError as error:
+            # OpenSSH's server has one word for most of what fails.
+            space = await self._sftp.space(part) if error.status == wire.FAILURE else None
+            if space is not None and space < len(data):
+                raise OSError(errno.ENOSPC, "no space is left in the environment") from error
+            raise
         finally:
             self._sftp.room.release()
 
@@ -130,15 +182,15 @@ class Sender:
         done = (begun.size or 0) if begun is not None and begun.is_file else 0
         if not RESUMED <= done <= size:
             return 0
-        theirs, ours = await asyncio.gather(self._digest(part, done), asyncio.to_thread(digest_of, descriptor, done))
-        if theirs != ours:
+        if not await self._checks.are_equal(part, descriptor, done):
             return 0
         self._tally.resumed += done
         return done
 
 
-def _is_same(status: os.stat_result, there: Attributes) -> bool:
-    return there.is_file and (there.size, there.modified) == (status.st_size, int(status.st_mtime))
+def _is_alike(one: os.stat_result, other: os.stat_result) -> bool:
+    """As far as SFTP tells."""
+    return stat.S_ISREG(one.st_mode) and (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
 
 
 def _bits(status: os.stat_result) -> int:

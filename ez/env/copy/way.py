@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -22,18 +22,52 @@ class Way:
     workdir: str
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    async def digest(self, path: bytes, size: int) -> str:
-        """The digest of a file there, read by a program there, so that only the digest travels."""
+    @asynccontextmanager
+    async def digests(self) -> AsyncIterator[Digest]:
+        """Tells digests of files there, read by one program there, so that only digests travel. It is started when
+        first needed, and does one after the other."""
+        made = _Digests(self)
+        try:
+            yield made.of
+        finally:
+            await made.end()
+
+
+class _Digests:
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._alone = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def of(self, path: bytes, size: int) -> str:
+        async with self._alone:
+            if self._process is None:
+                self._process = await self._start()
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            with suppress(OSError):
+                self._process.stdin.write(b"%d %s\n" % (size, _escaped(path)))
+                await self._process.stdin.drain()
+            line = await self._process.stdout.readline()
+            return line.decode("ascii", "replace").strip().strip("-")
+
+    async def end(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
         text = files("ez.env.copy").joinpath("digest.sh").read_text()
-        argv = self.run(["sh", "-c", text, "ez", os.fsdecode(path), str(size)])
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            env=dict(self.environment),
-            stdin=asyncio.subprocess.DEVNULL,
+        return await asyncio.create_subprocess_exec(
+            *self._way.run(["sh", "-c", text]),
+            env=dict(self._way.environment),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
-        assert process.stdout is not None
-        line = await process.stdout.readline()
-        await process.wait()
-        return line.decode("ascii", "replace").strip() if process.returncode == 0 else ""
+
+
+def _escaped(path: bytes) -> bytes:
+    return b"".join(b"\\0%03o" % byte for byte in path)

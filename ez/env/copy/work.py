@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ez.env.copy.sftp import SftpError
+from ez.env.copy.way import Digest
 from ez.events import Progress, Sink
 
 CREW = 32
@@ -56,6 +57,20 @@ class Tally:
     def _note(self, told: list[tuple[str, str]], path: bytes, reason: str) -> None:
         if len(told) < _MOST_TOLD:
             told.append((path.decode("utf-8", "replace"), reason))
+
+
+@dataclass(frozen=True)
+class Checks:
+    """When a file that is there already is the same. `digest` tells what the first bytes of a file in the environment
+    are; with `all` no time is trusted."""
+
+    digest: Digest
+    all: bool
+
+    async def are_equal(self, theirs: bytes, ours: int, size: int) -> bool:
+        """Whether a file there begins with the same bytes as the open file `ours` here."""
+        first, second = await asyncio.gather(self.digest(theirs, size), asyncio.to_thread(digest_of, ours, size))
+        return first == second
 
 
 class Crew:

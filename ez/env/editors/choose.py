@@ -44,10 +44,16 @@ def choose(wanted: str, desktop: Desktop) -> EditorChoice:
     found = ((editor, find(editor, desktop)) for editor in candidates)
     editor, program = next(((editor, path) for editor, path in found if path), (candidates[0], None))
     if program is None:
-        return EditorChoice(editor, False, f"{editor.title} is not installed on this computer")
+        return EditorChoice(editor, False, f"{editor.title} is not installed on this computer{_others(desktop)}")
     if wanted == "auto" and not desktop.has_screen:
         return EditorChoice(editor, False, _NO_SCREEN, program)
     return EditorChoice(editor, True, "", program)
+
+
+def _others(desktop: Desktop) -> str:
+    """What could be asked for instead, in words."""
+    there = [f"`--ide {editor.id}`" for editor in EDITORS.values() if find(editor, desktop)]
+    return f"; {', '.join([*there, '`--ide web`'])} would open" if desktop.has_screen else ""
 
 
 _NO_SCREEN = "this session has no screen"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from urllib.parse import urlsplit
 
+from ez.env.editors.release import Release
 from ez.env.editors.table import Server
 from ez.ssh.base import CommandHost
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_VERSION_SECONDS = 10
 _FETCH_SECONDS = 600
 _CONNECT_SECONDS = 8
 _LARGEST = 1 << 30
@@ -37,47 +34,34 @@ class Installed:
     failed: tuple[tuple[str, str], ...] = ()
 
 
-def commit_of(program: str, environment: Mapping[str, str]) -> str:
-    """The commit that an editor of the VS Code family is built from, the second line of `--version`; or empty."""
-    command = ["cmd.exe", "/d", "/c", program] if program.endswith(".cmd") else [program]
-    try:
-        done = subprocess.run(
-            [*command, "--version"],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_VERSION_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    lines = done.stdout.decode("utf-8", "replace").split()
-    return next((line for line in lines if _COMMIT.fullmatch(line)), "")
-
-
-def place_server(host: CommandHost, server: Server, commit: str, mirror: str = "") -> Placed:
-    """Have the server for `commit` inside: fetched there, or here where there is no way out. Never raises for a vendor
+def place_server(host: CommandHost, server: Server, release: Release, mirror: str = "") -> Placed:
+    """Have the server for `release` inside: fetched there, or here where there is no way out. Never raises for a vendor
     that does not answer: the editor will then try by itself. `mirror` stands in for the vendor's host."""
-    if not _COMMIT.fullmatch(commit):
+    if not release.commit:
         return Placed(reason="this version of the editor does not tell its commit")
-    address = address_of(server, commit, mirror)
-    arguments = [server.home, commit, server.prefix, server.program]
-    told = _told(host.script(_script("server"), [*arguments, address], timeout=_FETCH_SECONDS, check=False).text)
+    if server.version and not release.version:
+        return Placed(reason="this version of the editor does not tell its number")
+    address = address_of(server, release, mirror)
+    arguments = [server.home, release.commit, server.prefix, server.program]
+    arguments.append(server.bin.replace("{commit}", release.commit))
+    told = _ask(host, arguments, f"{address}\n".encode())
     if "server" not in told and "arch" in told:
-        archive = _fetched(address.replace("{arch}", told["arch"]))
+        archive = _fetched(address.replace("{arch}", told["arch"]).replace("{machine}", told.get("machine", "")))
         if archive is not None:
-            again = host.script(
-                _script("server"), [*arguments, "-"], input=archive, timeout=_FETCH_SECONDS, check=False
-            )
-            told = _told(again.text)
+            told = _ask(host, arguments, b"-\n" + archive)
     if "server" not in told:
         return Placed(reason=told.get("no-server", "it could not be looked for"))
     return Placed(f"{told['server']}/bin/{server.program}", told.get("state") == "fetched")
 
 
-def address_of(server: Server, commit: str, mirror: str = "") -> str:
-    """Where the archive is; `{arch}` stays, since only the environment knows it."""
-    address = server.address.replace("{commit}", commit)
+def _ask(host: CommandHost, arguments: Sequence[str], data: bytes) -> dict[str, str]:
+    done = host.script(_script("server"), arguments, input=data, timeout=_FETCH_SECONDS, check=False)
+    return _told(done.text)
+
+
+def address_of(server: Server, release: Release, mirror: str = "") -> str:
+    """Where the archive is; `{arch}` and `{machine}` stay, since only the environment knows them."""
+    address = server.address.replace("{commit}", release.commit).replace("{version}", release.version)
     return mirror.rstrip("/") + urlsplit(address).path if mirror else address
 
 

@@ -1,7 +1,8 @@
 """Editors that open a directory of an SSH host: a row each, with all that is particular to it.
 
-Sources: programs and links of the VS Code family, `shared` Remote-SSH layouts as its forks have them; Zed's and
-JetBrains' own documents for theirs.
+Sources: programs and links of the VS Code family; addresses and places of servers as the remote extensions of each
+have them in their logs (Exafunction/codeium issue 151, cursor/cursor issues 3201 and 2731, jeanp413/open-remote-ssh and
+what Positron made of it); Zed's and JetBrains' own documents for theirs.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ Kind = Literal["code", "zed", "gateway"]
 @dataclass(frozen=True)
 class Server:
     """What an editor of the VS Code family runs inside: `home` below the user's, `program` in its `bin`, the `prefix`
-    of its directory's name, the `mirror` setting and the `address` it comes from, with `{commit}` and `{arch}`."""
+    of its directory's name, the `mirror` setting and the `address` it comes from, with `{commit}`, `{arch}`,
+    `{machine}` and `{version}`: what the members `version` of the editor's product.json say, with `joint` between.
+    The editor's remote extension looks at the place `bin` too."""
 
     home: str
     program: str
     prefix: str
     mirror: str
     address: str
+    version: tuple[str, ...] = ()
+    joint: str = "."
+    bin: str = "bin/{commit}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,10 @@ class Editor:
 
 
 _CODE = "https://update.code.visualstudio.com/commit:{commit}/server-linux-{arch}"
-_CURSOR = "https://cursor.blob.core.windows.net/remote-releases/{commit}/vscode-reh-linux-{arch}.tar.gz"
+_CURSOR = "https://downloads.cursor.com/production/{commit}/linux/{arch}/cursor-reh-linux-{arch}.tar.gz"
+_WINDSURF = "https://windsurf-stable.codeiumdata.com/linux-reh-{arch}/stable/{commit}/windsurf-reh-linux-{arch}-{version}.tar.gz"
+_CODIUM = "https://github.com/VSCodium/vscodium/releases/download/{version}/vscodium-reh-linux-{arch}-{version}.tar.gz"
+_POSITRON = "https://cdn.posit.co/positron/releases/reh/{machine}/positron-reh-linux-{arch}-{version}.tar.gz"
 
 EDITORS = {
     editor.id: editor
@@ -89,11 +98,42 @@ EDITORS = {
             "cursor",
             bundle="Cursor.app",
             folder="cursor",
-            server=Server(".cursor-server", "cursor-server", "Stable", "cursor", _CURSOR),
+            server=Server(
+                ".cursor-server", "cursor-server", "Stable", "cursor", _CURSOR, bin="bin/linux-{arch}/{commit}"
+            ),
         ),
-        Editor("windsurf", "Windsurf", "windsurf", "windsurf", bundle="Windsurf.app", folder="Windsurf"),
-        Editor("codium", "VSCodium", "codium", "vscodium", bundle="VSCodium.app", folder="VSCodium"),
-        Editor("positron", "Positron", "positron", "positron", bundle="Positron.app", folder="Positron"),
+        Editor(
+            "windsurf",
+            "Windsurf",
+            "windsurf",
+            "windsurf",
+            bundle="Windsurf.app",
+            folder="Windsurf",
+            server=Server(".windsurf-server", "windsurf-server", "Stable", "windsurf", _WINDSURF, ("windsurfVersion",)),
+        ),
+        Editor(
+            "codium",
+            "VSCodium",
+            "codium",
+            "vscodium",
+            bundle="VSCodium.app",
+            folder="VSCodium",
+            # Its releases have the number of the day in their version since 1.99, and beside it before.
+            server=Server(".vscodium-server", "codium-server", "Stable", "codium", _CODIUM, ("version", "release")),
+        ),
+        Editor(
+            "positron",
+            "Positron",
+            "positron",
+            "positron",
+            bundle="Positron.app",
+            folder="Positron",
+            server=Server(
+                *(".positron-server", "positron-server", "Stable", "positron", _POSITRON),
+                ("positronVersion", "positronBuildNumber"),
+                "-",
+            ),
+        ),
         Editor("zed", "Zed", "zed", "zed", kind="zed", bundle="Zed.app", folder="Zed"),
         Editor("gateway", "JetBrains Gateway", "", "jetbrains-gateway", kind="gateway"),
     )

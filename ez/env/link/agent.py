@@ -1,21 +1,28 @@
-"""The person's SSH agent for an environment: which one at home it is, what may be asked of it, what was.
-
-The messages are those of draft-ietf-sshm-ssh-agent: a length of four bytes, a byte for the kind, the rest.
-"""
+"""The person's SSH agent for an environment: which one at home it is, what may be asked of it, what was."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import socket
+import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from ez.env.credentials.rules import Rule, Rules
 from ez.env.credentials.uses import Uses
+from ez.env.link.announced import announced
 from ez.env.link.frames import frame, read_frame
 from ez.env.link.local import LocalServer
+from ez.env.link.messages import (
+    ASK_IDENTITIES,
+    FAILURE,
+    LONGEST,
+    SIGN,
+    count_of,
+    forwarded,
+    key_name,
+    keys_of,
+    passes,
+)
 from ez.env.link.places import laptop_mark
 from ez.env.link.service import Keep, Line
 from ez.errors import KeeperError
@@ -23,12 +30,8 @@ from ez.errors import KeeperError
 REMOTE = "/run/ez/link"
 """The directory inside that kept connections end in; its user's own."""
 
-FAILURE, ASK_IDENTITIES, IDENTITIES, SIGN, EXTENSION = 5, 11, 12, 13, 27
-
-_EXTENSIONS = (b"session-bind@openssh.com", b"query")
-_LONGEST = 256 * 1024
+_REFUSED = bytes([FAILURE])
 _REMEMBERED = 8
-_QUICK_SECONDS = 3.0
 _SIGN_SECONDS = 300.0
 """For a person who has to confirm, or to touch a key."""
 
@@ -48,7 +51,10 @@ class Agent:
         self._uses = Uses(keep.records)
         self._agents: list[Path] = []
         self._server: LocalServer | None = None
-        self._use(keep.variables.get("SSH_AUTH_SOCK", ""))
+        self._alone = threading.Lock()
+        self._signing = 0
+        self._listed = b""
+        self._use(announced(keep.ssh, keep.alias, keep.variables))
 
     def connected(self, line: Line) -> None:
         if self._server is None:
@@ -74,80 +80,76 @@ class Agent:
         if path.startswith("/"):
             others = [known for known in self._agents if known != Path(path)]
             self._agents = [Path(path), *others][:_REMEMBERED]
+            self._listed = b""
 
     def _show(self) -> dict[str, object]:
-        allowed = self._rules.allows(Rule("agent"))
+        allowed, waiting = self._rules.allows(Rule("agent")), self._signing
         for path in self._agents:
-            count = keys_of(path)
+            count = count_of(self._listed) if waiting and self._listed else keys_of(path)
             if count is not None:
-                return {"allowed": allowed, "socket": str(path), "keys": count}
-        return {"allowed": allowed, "socket": "", "keys": 0}
+                return {"allowed": allowed, "socket": str(path), "keys": count, "waiting": waiting}
+        return {"allowed": allowed, "socket": "", "keys": 0, "waiting": waiting}
 
     def _relay(self, client: socket.socket) -> None:
         agent: socket.socket | None = None
         try:
-            while (request := read_frame(client, _LONGEST)) is not None:
-                if agent is None:
-                    agent = self._open()
-                client.sendall(frame(self._answer(agent, request)))
+            while (request := read_frame(client, LONGEST)) is not None:
+                # Asked each time: what is allowed no longer ends for those who are connected too.
+                if not self._rules.allows(Rule("agent")):
+                    self._note(request, "refused")
+                    client.sendall(frame(_REFUSED))
+                    continue
+                reply = self._remembered(request)
+                if reply is None:
+                    agent = agent or self._open()
+                    reply = self._answer(agent, request)
+                client.sendall(frame(reply))
         finally:
             if agent is not None:
                 agent.close()
 
+    def _remembered(self, request: bytes) -> bytes | None:
+        """The list from before while an agent waits for the person: OpenSSH's answers nobody else meanwhile, and what
+        is inside would take it for one without keys."""
+        return self._listed if request[:1] == bytes([ASK_IDENTITIES]) and self._signing and self._listed else None
+
     def _open(self) -> socket.socket | None:
-        if self._rules.allows(Rule("agent")):
-            for path in self._agents:
-                connection = socket.socket(socket.AF_UNIX)
-                connection.settimeout(_SIGN_SECONDS)
-                try:
-                    connection.connect(str(path))
-                except OSError:
-                    connection.close()
-                else:
-                    return connection
+        for path in self._agents:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(_SIGN_SECONDS)
+            try:
+                connection.connect(str(path))
+                connection.sendall(frame(forwarded()))
+                read_frame(connection, LONGEST)  # Some agents do not know it, and have no keys that it matters for.
+            except OSError:
+                connection.close()
+            else:
+                return connection
         return None
 
     def _answer(self, agent: socket.socket | None, request: bytes) -> bytes:
         """`FAILURE` for what has no agent, is not let pass, or has failed."""
-        kind = request[0] if request else 0
-        if agent is None or not _passes(kind, request):
-            if kind == SIGN:
-                self._uses.record("agent", _key_name(request), "no agent" if agent is None else "refused")
-            return bytes([FAILURE])
+        if agent is None or not passes(request):
+            self._note(request, "no agent" if agent is None else "refused")
+            return _REFUSED
+        signs = request[0] == SIGN
+        self._count(signs)
         try:
             agent.sendall(frame(request))
-            reply = read_frame(agent, _LONGEST)
+            reply = read_frame(agent, LONGEST)
         except OSError:
             reply = None
-        if kind == SIGN:
-            self._uses.record("agent", _key_name(request), "signed" if reply and reply[0] != FAILURE else "refused")
-        return reply or bytes([FAILURE])
+        finally:
+            self._count(-signs)
+        self._note(request, "signed" if reply and reply[0] != FAILURE else "refused")
+        if request[0] == ASK_IDENTITIES and count_of(reply):
+            self._listed = reply or b""
+        return reply or _REFUSED
 
+    def _count(self, change: int) -> None:
+        with self._alone:
+            self._signing += change
 
-def keys_of(path: Path) -> int | None:
-    """How many keys an agent has; None where none answers within three seconds."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_QUICK_SECONDS)
-        connection.connect(str(path))
-        connection.sendall(frame(bytes([ASK_IDENTITIES])))
-        reply = read_frame(connection, _LONGEST)
-        if reply is not None and len(reply) >= 5 and reply[0] == IDENTITIES:
-            return int.from_bytes(reply[1:5], "big")
-    return None
-
-
-def _passes(kind: int, request: bytes) -> bool:
-    if kind == EXTENSION:
-        return _text(request, 1) in _EXTENSIONS
-    return kind in (ASK_IDENTITIES, SIGN)
-
-
-def _text(request: bytes, at: int) -> bytes:
-    length = int.from_bytes(request[at : at + 4], "big")
-    return request[at + 4 : at + 4 + length]
-
-
-def _key_name(request: bytes) -> str:
-    """The key's fingerprint, as `ssh-add -l` has it."""
-    digest = base64.b64encode(hashlib.sha256(_text(request, 1)).digest()).decode().rstrip("=")
-    return f"SHA256:{digest}"
+    def _note(self, request: bytes, answer: str) -> None:
+        if request[:1] == bytes([SIGN]):
+            self._uses.record("agent", key_name(request), answer)

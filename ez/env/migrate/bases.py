@@ -52,6 +52,13 @@ def compare(one: Side, other: Side, source: Seen, target: Seen, sink: Sink) -> C
     return _by_history(one, other, source, target, sink)
 
 
+def with_all(one: Side, other: Side, compared: Compared, sink: Sink) -> Compared:
+    """Where nothing is in common, all that both have as changes since nothing, for who decides between them."""
+    if compared.base.meta.commit != "-":
+        return compared
+    return _from(one, other, compared.source, compared.target, compared.base, ("empty", "empty", ""), sink)
+
+
 def _from(
     one: Side, other: Side, source: Seen, target: Seen, base: Base, trees: tuple[str, str, str], sink: Sink
 ) -> Compared:

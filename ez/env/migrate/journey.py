@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ez.config import Settings
 from ez.env.kept import cache_directory
 from ez.env.migrate.inherit import inherit
+from ez.env.migrate.loser import keep_loser
 from ez.env.migrate.move import Moved, Order, move
 from ez.env.migrate.side import Side
 from ez.env.reference import canonical, without_secret
@@ -29,6 +30,14 @@ _NAMED = 10
 
 
 @dataclass(frozen=True)
+class Take:
+    """Where both sides changed the same, what `computer` has counts; what the other one has is saved in `folder`."""
+
+    computer: str
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Journey:
     """One way of the work of an environment. `order` has the notes' key for the pair of places."""
 
@@ -36,17 +45,19 @@ class Journey:
     source: Side
     target: Side
     order: Order
+    take: Take | None = None
 
     @property
     def back(self) -> Journey:
-        return Journey(self.environment, self.target, self.source, self.order)
+        return replace(self, source=self.target, target=self.source)
 
 
 @dataclass(frozen=True)
 class Migrated:
     """What `ez env up`, `home` and `sync` say with `--json`. `source` and `target` are computers; `paths` of files and
     `names` of references travelled, `bytes` of objects with them; `conflicts` changed on both sides and are kept as
-    they are on both; `left` stays behind for another reason. `data` are volumes and caches that went along."""
+    they are on both; `left` stays behind for another reason. `data` are volumes and caches that went along, `saved` the
+    bundles of what lost."""
 
     environment: str
     source: str
@@ -60,6 +71,7 @@ class Migrated:
     bytes: int = 0
     dry_run: bool = False
     data: tuple[str, ...] = field(default=())
+    saved: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -98,10 +110,34 @@ def computer_side(host: Host, env: str) -> Side:
 
 def travel(journey: Journey) -> Migrated:
     """Move the work, and tell what stays. Raises SourceError, LinkLostError; conflicts are in the result."""
-    moved = move(journey.source, journey.target, journey.order)
+    saved: tuple[str, ...] = ()
+    order = journey.order
+    if journey.take is not None and not order.dry_run:
+        order, saved = _decided(journey, journey.take)
+    moved = move(journey.source, journey.target, order)
     for path in moved.left:
-        journey.order.sink(Notice(f"stays where it is: {shown(path)}"))
-    return _result(journey, moved)
+        order.sink(Notice(f"stays where it is: {shown(path)}"))
+    return replace(_result(journey, moved), saved=saved)
+
+
+def _decided(journey: Journey, take: Take) -> tuple[Order, tuple[str, ...]]:
+    """Whose version counts, after what the other side has is saved. Raises UsageError for a computer that is none."""
+    names = (journey.source.host.name, journey.target.host.name)
+    if take.computer not in names:
+        raise UsageError(
+            f"--take is one of `{names[0]}` and `{names[1]}`, not `{shown(take.computer)}`", "name one of them"
+        )
+    found = move(journey.source, journey.target, replace(journey.order, dry_run=True)).conflicts
+    if not found:
+        return journey.order, ()
+    wins = take.computer == names[0]
+    loser = journey.target if wins else journey.source
+    saved = keep_loser(loser, take.folder, journey.order.sink)
+    for path in saved:
+        journey.order.sink(Notice(f"what {loser.name} has is saved: {path}"))
+    if not wins:
+        journey.order.sink(Notice(f"{journey.target.name} counts for {_named(found)}: the way back brings that there"))
+    return replace(journey.order, winner="source" if wins else "target"), saved
 
 
 def bequeath(settings: Settings, journey: Journey, home: Path) -> None:
@@ -117,12 +153,18 @@ def refuse_conflicts(result: Migrated) -> None:
     """Raises SourceError where both sides changed the same; all else has travelled."""
     if not result.conflicts:
         return
-    named = ", ".join(f"`{name}`" for name in result.conflicts[:_NAMED])
-    more = len(result.conflicts) - _NAMED
+    places = (result.source, result.target)
+    line = f"ez env sync {result.environment}" if "local" in places else f"ez env up {result.environment}"
     raise SourceError(
-        f"changed on `{result.source}` and on `{result.target}`: {named}" + (f" and {more} more" if more > 0 else ""),
-        "both are kept as they are: make one side like the other there, then run the same line again",
+        f"changed on `{places[0]}` and on `{places[1]}`: {_named(result.conflicts)}",
+        "both are kept as they are: make one side like the other, or say whose counts: "
+        f"`{line} --take {places[0]}`, or `--take {places[1]}`",
     )
+
+
+def _named(conflicts: tuple[str, ...]) -> str:
+    more = len(conflicts) - _NAMED
+    return ", ".join(f"`{name}`" for name in conflicts[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def again_by(request: Request, context: GoContext, host: Host, moved: str | None) -> Again:

@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ez.env.migrate.bases import Compared, compare, look
+from ez.env.migrate.bases import Compared, compare, look, with_all
+from ez.env.migrate.large import bring_objects
 from ez.env.migrate.plan import After, Plan, check_path, entry_lines, file_lines, index_lines, plan
 from ez.env.migrate.settings import settings_to_add
 from ez.env.migrate.side import Side
+from ez.env.migrate.take import Winner, decided
 from ez.env.migrate.values import LINK_TO_REPO, NOTHING, Seen
 from ez.env.source.wire import Content, nul_list
 from ez.errors import LinkLostError, SourceError
@@ -29,8 +31,6 @@ _LOOSE_AT_MOST = 500
 """Objects up to which a pack is taken apart there, as git-receive-pack(1) does with its unpackLimit."""
 
 _TRIES = 3
-_LFS = re.compile(r"\./[0-9a-f]{2}/[0-9a-f]{2}/([0-9a-f]{64})")
-_LFS_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,14 @@ class Moved:
 @dataclass(frozen=True)
 class Order:
     """How to move: `key` names the pair of sides in their notes, `included` are patterns of ignored files, `source`
-    says in notes of the target what its files come from."""
+    says in notes of the target what its files come from. `winner` is the side whose version counts where both changed
+    the same; with `programs` an unfinished operation comes home with the programs that it would run."""
 
     key: str
     included: tuple[str, ...] = ()
     dry_run: bool = False
+    winner: Winner | None = None
+    programs: bool = False
     source: str = "migrate"
     sink: Sink = field(default=lambda event: None)
 
@@ -89,19 +92,21 @@ def _move(source: Side, target: Side, order: Order) -> Moved:
     mine, theirs = _look_at_both(source, target, order)
     place = f"{source.sub}/" if source.sub else ""
     compared = compare(source, target, mine, theirs, order.sink)
+    if order.winner is not None:
+        compared = decided(with_all(source, target, compared, order.sink), order.winner)
     found = plan(compared.source, compared.target, compared.base)
     moved = _told(found, place, mine)
     if order.dry_run:
         return moved + _modules(source, target, mine, order)
     same = bool(theirs.snapshot) and mine.snapshot == theirs.snapshot
     serial = max(mine.base.serial, theirs.base.serial)
-    if not (found.is_empty and theirs.here) or not (same or compared.base.serial):
+    if not (found.is_empty and theirs.here) or not (same or compared.base.serial) or (order.winner and not same):
         found, sent = _apply(source, target, compared, found, order)
         moved = replace(_told(found, place, mine), bytes=sent)
     elif same and not (mine.base.record == theirs.base.record == mine.snapshot):
         for side in (source, target):
             side.call("note", [order.key, str(serial + 1), order.source], _noted(mine, None), order.sink)
-    moved += replace(Moved(), bytes=_lfs(source, target, mine, theirs, order.sink))
+    moved += replace(Moved(), bytes=bring_objects(source, target, mine, theirs, order.sink))
     return moved + _modules(source, target, mine, order)
 
 
@@ -145,6 +150,8 @@ def _apply(source: Side, target: Side, compared: Compared, found: Plan, order: O
         how = "none" if count == 0 else "unpack" if count <= _LOOSE_AT_MOST else "index"
         while True:
             contents = _contents(mine, compared, found, into_person=bool(target.path))
+            if order.programs or source.path:
+                contents["agreed"] = b""
             if count:
                 contents["pack"] = pack
             try:
@@ -280,15 +287,3 @@ def _modules(source: Side, target: Side, mine: Seen, order: Order) -> Moved:
         chosen = found.module or module
         moved += _move(source.below(path, chosen), target.below(path, chosen), order)
     return moved
-
-
-def _lfs(source: Side, target: Side, mine: Seen, theirs: Seen, sink: Sink) -> int:
-    """Objects of LFS that the target lacks; the bytes that went over."""
-    missing = sorted(path for path in {*mine.lfs} - {*theirs.lfs} if _LFS.fullmatch(path))
-    total = 0
-    for start in range(0, len(missing), _LFS_AT_ONCE):
-        names = missing[start : start + _LFS_AT_ONCE]
-        data = source.plain("send", ["0", "0"], {"lfs": nul_list(names)}).stdout
-        total += len(data)
-        target.call("lfs", [], {"objects": data}, sink)
-    return total

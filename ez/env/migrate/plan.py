@@ -6,6 +6,7 @@ What only the source changed travels, what both changed differently is named and
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -37,7 +38,8 @@ class After:
 @dataclass(frozen=True)
 class Plan:
     """`moves` are references with new and old objects, empty for none; `head` where HEAD goes, empty to stay;
-    `stash` the new log of stashes, None to leave it. `unmerged` are paths whose stages become those lines."""
+    `stash` the new log of stashes, None to leave it. `unmerged` are paths whose stages become those lines. Of the
+    `conflicts`, `blocked` are those for which the whole checkout stays, `refs` full names of references."""
 
     conflicts: tuple[str, ...] = ()
     moves: tuple[tuple[str, str, str], ...] = ()
@@ -50,6 +52,9 @@ class Plan:
     marks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     stash: tuple[str, ...] | None = None
     after: After | None = None
+    blocked: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    stash_conflict: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -67,11 +72,11 @@ def plan(source: Seen, target: Seen, base: Base, in_the_way: Collection[str] = (
     mine = empty if blocked else source.changes
     theirs = target.changes
     files, file_conflicts = _merge(mine.files, theirs.files)
-    clashing = (set(in_the_way) | _case_clashes(files, target)) & set(files)
+    clashing = (set(in_the_way) | _clashes(files, target)) & set(files)
     file_conflicts |= clashing
     files = {path: entry for path, entry in files.items() if path not in clashing}
     staged, staged_conflicts = _merge(mine.staged, theirs.staged)
-    unmerged = {} if blocked else _unmerged(source, target)
+    unmerged = {} if blocked else _unmerged(source, target, base)
     head = "" if blocked or not _moved(source, base) or _moved_alike(source, target) else _place(source.meta)
     moves, ref_conflicts = _moves(source, target, base, follows=bool(head) or _moved_alike(source, target))
     stash, stash_conflict = _stash(source, target, base)
@@ -99,6 +104,9 @@ def plan(source: Seen, target: Seen, base: Base, in_the_way: Collection[str] = (
         after=_after(source, base, blocked, ref_conflicts, stash_conflict, file_conflicts, staged_conflicts)
         if conflicts
         else None,
+        blocked=blocked,
+        refs=ref_conflicts,
+        stash_conflict=stash_conflict,
     )
 
 
@@ -152,14 +160,15 @@ def _merge(mine: Mapping[str, Entry], theirs: Mapping[str, Entry]) -> tuple[dict
     return travels, conflicts
 
 
-def _case_clashes(files: Mapping[str, Entry], target: Seen) -> set[str]:
-    """Paths that would be one file where the file system takes upper and lower case for the same."""
-    if not target.folds_case:
+def _clashes(files: Mapping[str, Entry], target: Seen) -> set[str]:
+    """Paths that would be one file where the file system takes different names for the same."""
+    if not (target.folds_case or target.folds_unicode):
         return set()
     folded: dict[str, list[str]] = {}
     for path, (mode, _) in files.items():
         if mode != NOTHING:
-            folded.setdefault(path.casefold(), []).append(path)
+            name = unicodedata.normalize("NFC", path) if target.folds_unicode else path
+            folded.setdefault(name.casefold() if target.folds_case else name, []).append(path)
     return {path for paths in folded.values() if len(paths) > 1 for path in paths}
 
 
@@ -218,9 +227,10 @@ def _stash(source: Seen, target: Seen, base: Base) -> tuple[tuple[str, ...] | No
     return None, True
 
 
-def _unmerged(source: Seen, target: Seen) -> dict[str, tuple[str, ...]]:
-    mine, theirs = source.special.unmerged, target.special.unmerged
-    return {path: mine.get(path, ()) for path in {*mine, *theirs} if mine.get(path) != theirs.get(path)}
+def _unmerged(source: Seen, target: Seen, base: Base) -> dict[str, tuple[str, ...]]:
+    mine, theirs, before = (side.special.unmerged for side in (source, target, base))
+    changed = {path for path in {*mine, *before} if mine.get(path) != before.get(path)}
+    return {path: mine.get(path, ()) for path in changed if mine.get(path) != theirs.get(path)}
 
 
 def _marks(source: Seen, target: Seen, base: Base) -> dict[str, frozenset[str]]:

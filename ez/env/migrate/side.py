@@ -42,20 +42,25 @@ class Side:
     ) -> Reply:
         """Run `scripts/<script>.sh` there. Raises SourceError for what it could not do."""
         arguments = [*self._place(), *args]
-        return call(self.host, script, arguments, contents, sink, secret=secret, program_text=_program(script))
+        return call(self.host, script, arguments, contents, sink, secret=secret, program_text=program(script))
 
     def plain(self, script: str, args: Sequence[str], contents: Mapping[str, Content]) -> Result:
         """The plain result of a script that answers with bytes."""
-        return run(self.host, script, [*self._place(), *args], contents, program_text=_program(script))
+        return run(self.host, script, [*self._place(), *args], contents, program_text=program(script))
 
     def _place(self) -> list[str]:
         return [self.env, self.path, self.notes, self.sub, self.module, self.borrowed]
 
 
+_MORE = {"apply": ("guard",)}
+"""What a script needs besides what all of them share."""
+
+
 @cache
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The script `name` behind what it shares; its own first line stays first, for logs."""
     ours = files("ez.env.migrate").joinpath("scripts")
     shared = files("ez.env.source").joinpath("scripts", "common.sh").read_text("utf-8")
     title, _, body = ours.joinpath(f"{name}.sh").read_text("utf-8").partition("\n")
-    return "\n".join([title, shared, ours.joinpath("lib.sh").read_text("utf-8"), body])
+    parts = [ours.joinpath(f"{part}.sh").read_text("utf-8") for part in ("lib", *_MORE.get(name, ()))]
+    return "\n".join([title, shared, *parts, body])

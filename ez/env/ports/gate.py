@@ -2,24 +2,23 @@
 
 A browser says in each request which name it was sent to (`Host`). DNS rebinding makes a name of the attacker's lead to
 127.0.0.1, but the browser still says that name. So each HTTP/1 request on a connection is read, and passed on only when
-it names this computer. What is not HTTP cannot come from a page, and passes as it is. What is said in two ways is
-refused (RFC 9112, 6.3 and 11.2): the server inside might understand the other one.
+it names this computer. What is not HTTP cannot come from a page, and passes as it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
-_LONGEST_HEAD = 64 * 1024
+from ez.env.http import LARGEST_HEAD, BadRequest, Head, parse_head
+
 _LONGEST_LINE = 16 * 1024
 _LONGEST_CHUNK_LINE = 1024
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NO_METHOD = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z\-\s]|^\s")
 _LOOKS_LIKE_REQUEST = re.compile(rb"\sHTTP/[0-9]")
-_REQUEST = re.compile(rb"(" + _TOKEN + rb") (\*|/[!-~\x80-\xff]*|https?://[!-~\x80-\xff]+) HTTP/1\.([01])")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\x00\r\n]*?)[ \t]*")
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,255}?)\.?(?::[0-9]{0,5})?", re.ASCII)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\x00]*)?")
@@ -45,12 +44,15 @@ class _State(Enum):
     OPEN = "anything"
 
 
-def names_of(environment: str) -> Callable[[str], bool]:
-    """Whether a host's name is one of this computer for that environment: `localhost`, `NAME.localhost`, loopback."""
+def names_of(environment: str, hosts: Callable[[], Sequence[str]] = tuple) -> Callable[[str], bool]:
+    """Whether a host's name is one of this computer for that environment: `localhost`, `NAME.localhost`, loopback, or
+    one of `hosts`, of which `*.NAME` is whatever is below NAME."""
     own = f"{environment}.localhost"
 
     def is_one(name: str) -> bool:
-        return name in ("localhost", "127.0.0.1", "[::1]", own) or name.endswith(f".{own}")
+        if name in ("localhost", "127.0.0.1", "[::1]", own) or name.endswith(f".{own}"):
+            return True
+        return any(name.endswith(host[1:]) if host.startswith("*.") else name == host for host in hosts())
 
     return is_one
 
@@ -114,57 +116,42 @@ class Gate:
         self.is_http = True
         end = self._kept.find(b"\r\n\r\n")
         if end < 0:
-            self._bound(_LONGEST_HEAD)
+            self._bound(LARGEST_HEAD)
             if b"\n\n" in self._kept:
                 raise Refused(400, "a request with bare line ends")
             return None
-        if end > _LONGEST_HEAD:
+        if end > LARGEST_HEAD:
             raise Refused(431, "a head that is too long")
-        first, *lines = self._kept[:end].split(b"\r\n")
-        self._check(first, lines)
+        try:
+            self._check(parse_head(self._kept[: end + 4]))
+        except BadRequest as error:
+            raise Refused(400, str(error)) from error
         passed, self._kept = self._kept[: end + 4], self._kept[end + 4 :]
         return passed
 
-    def _check(self, first: bytes, lines: list[bytes]) -> None:
-        request = _REQUEST.fullmatch(first)
-        if request is None:
-            raise Refused(400, "a request line that cannot be")
-        fields: dict[bytes, list[bytes]] = {}
-        for line in lines:
-            field = _FIELD.fullmatch(line)
-            if field is None:
-                raise Refused(400, "a header that cannot be")
-            fields.setdefault(field[1].lower(), []).append(field[2])
-        hosts = fields.get(b"host", [])
-        if len(hosts) != 1:
-            raise Refused(400, "not exactly one Host")
-        self._check_host(hosts[0])
-        if not request[2].startswith((b"/", b"*")):
-            self._check_host(re.split(rb"[/?#]", request[2].partition(b"://")[2], maxsplit=1)[0])
-        if request[1] == b"CONNECT":
+    def _check(self, head: Head) -> None:
+        self._check_host(head.get("host"))
+        if not head.target.startswith(("/", "*")):
+            self._check_host(re.split(r"[/?#]", head.target.partition("://")[2], maxsplit=1)[0])
+        if head.method == "CONNECT":
             raise Refused(405, "no proxy")
-        self._expect(request[3] == b"1", fields)
+        self._expect(head)
 
-    def _check_host(self, value: bytes) -> None:
-        authority = _AUTHORITY.fullmatch(value.decode("latin-1").lower())
+    def _check_host(self, value: str) -> None:
+        authority = _AUTHORITY.fullmatch(value.lower())
         if authority is None or not self._is_allowed(authority[1]):
             raise Refused(403, "a request for another host")
 
-    def _expect(self, chunks_allowed: bool, fields: dict[bytes, list[bytes]]) -> None:
+    def _expect(self, head: Head) -> None:
         """What follows the head."""
-        lengths, codings = fields.get(b"content-length", []), fields.get(b"transfer-encoding", [])
-        if codings:
-            if lengths or not chunks_allowed or [coding.lower() for coding in codings] != [b"chunked"]:
-                raise Refused(400, "a length that is said in two ways")
+        if head.length is None:
             self._state = _State.CHUNK
             return
-        if len(lengths) > 1 or not all(re.fullmatch(rb"[0-9]{1,18}", length) for length in lengths):
-            raise Refused(400, "a length that cannot be")
-        self._left = int(lengths[0]) if lengths else 0
-        upgrade = [value.lower() for value in fields.get(b"upgrade", [])]
+        self._left = head.length
+        upgrade = head.get("upgrade").lower()
         if self._left:
             self._state = _State.BODY
-        elif upgrade == [b"websocket"]:
+        elif upgrade == "websocket":
             # Where the server does not agree, the next request is one like the first.
             self._state = _State.START
         elif upgrade:
@@ -203,7 +190,7 @@ class Gate:
     def _trailer(self) -> bytes | None:
         line, end, rest = self._kept.partition(b"\r\n")
         if not end:
-            self._bound(_LONGEST_HEAD)
+            self._bound(LARGEST_HEAD)
             return None
         if line and _FIELD.fullmatch(line) is None:
             raise Refused(400, "a trailer that cannot be")

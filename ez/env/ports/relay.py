@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
 from ez.env.ports.gate import Gate, Refused
@@ -94,6 +95,8 @@ class Relay:
                 await self._say(writer, gate, 502, "nothing answers at that port inside")
         except Refused as refused:
             reason = f"{refused}; this address is {self._url}"
+            if refused.status == HTTPStatus.FORBIDDEN:
+                reason += ", and your own names for it are a setting: ez config set link.hosts NAME"
             gate.is_http = True
             await self._say(writer, gate, refused.status, reason)
         finally:

@@ -11,8 +11,10 @@ from pathlib import Path
 from ez.env.link.service import Keep, Line
 from ez.env.ports.forwards import Forward, Forwards
 from ez.env.ports.wanted import Wanted, parse_port, read_wanted, write_wanted
-from ez.env.ports.watching import Listener, Watch, watch_command
+from ez.env.ports.watching import MOST, REASONS, Listener, Watch, watch_command
 from ez.errors import EzError, UsageError
+
+_MOST_STOPPED = 1000
 
 
 def make(keep: Keep) -> PortService:
@@ -74,18 +76,32 @@ class PortService:
         if here in (0, self._wanted.published.get(port)) and self._is_published(port):
             return self._published(port)
         made = self._ports().want(port, here)
-        self._keep_wanted(replace(self._wanted, asked={**self._wanted.asked, port: here}))
+        stopped = tuple(one for one in self._wanted.stopped if one != port)
+        self._keep_wanted(replace(self._wanted, asked={**self._wanted.asked, port: here}, stopped=stopped))
         return replace(made, listens=any(listener.port == port for listener in self._listeners))
 
     def drop(self, port: int) -> bool:
+        """Forward it no longer, also where a program opens it."""
         asked = {one: here for one, here in self._wanted.asked.items() if one != port}
-        self._keep_wanted(replace(self._wanted, asked=asked))
+        stopped = (*(one for one in self._wanted.stopped if one != port), port)[-_MOST_STOPPED:]
+        self._keep_wanted(replace(self._wanted, asked=asked, stopped=stopped))
         return self._ports().drop(port)
 
     def shown(self) -> tuple[Forward, ...]:
         forwarded = {forward.port: forward for forward in self._ports().shown()}
         published = {port: self._published(port) for port in self._wanted.published if port not in forwarded}
-        return tuple(forward for _, forward in sorted({**published, **forwarded}.items()))
+        is_full = len(forwarded) >= MOST
+        left = {one.port: self._left(one) for one in self._listeners if is_full or not self._is_followed(one)}
+        return tuple(forward for _, forward in sorted({**left, **published, **forwarded}.items()))
+
+    def _left(self, listener: Listener) -> Forward:
+        if listener.port in self._wanted.stopped:
+            reason = "you stopped it"
+        elif listener.reason:
+            reason = REASONS[listener.reason]
+        else:
+            reason = f"more than {MOST} are open" if self._wanted.follows else "`link.ports` is off"
+        return Forward(listener.port, 0, "", "left", listener.program, listens=True, reason=reason)
 
     def _is_published(self, port: int) -> bool:
         """Whether the engine here leads to it: not where its program listens on its own loopback alone."""
@@ -107,22 +123,27 @@ class PortService:
             with suppress(EzError):
                 self._ports().want(port, here)
         for port in self._wanted.exposed:
-            self._ports().want(port, why="exposed")
+            if port not in self._wanted.stopped:
+                with suppress(EzError):
+                    self._ports().want(port, why="exposed")
 
     def _changed(self, listeners: tuple[Listener, ...]) -> None:
         self._listeners = listeners
         known = {forward.port for forward in self._ports().shown()}
         theirs = [one for one in listeners if not self._is_published(one.port)]
-        follows = self._follows and self._wanted.follows
-        new = self._ports().listening([one for one in theirs if follows or one.port in known])
+        new = self._ports().listening([one for one in theirs if one.port in known or self._is_followed(one)])
         self._looked.set()
         for forward in new:
             self._tell(forward)
 
+    def _is_followed(self, listener: Listener) -> bool:
+        follows = self._follows and self._wanted.follows
+        return follows and not listener.reason and listener.port not in self._wanted.stopped
+
     def _ports(self) -> Forwards:
         """Made when first needed: most keepers never have one."""
         if self._forwards is None:
-            self._forwards = Forwards(self._keep.environment, self._way)
+            self._forwards = Forwards(self._keep.environment, self._way, lambda: self._wanted.hosts)
         return self._forwards
 
     def _way(self, port: int) -> Path | None:

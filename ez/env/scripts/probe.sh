@@ -8,6 +8,7 @@ if [ -f "$ez_key" ] && [ ! -L "$ez_key" ]; then printf 'host-key %s\n' "$(head -
 ez_keys=$ez_home/authorized_keys
 if [ -f "$ez_keys" ] && [ ! -L "$ez_keys" ]; then head -c 100000 "$ez_keys" | sed 's/^/authorized /'; fi
 ez_found=$(docker container inspect --format '{{json .}}' "$ez_container" 2>/dev/null) && printf '\ncontainer %s\n' "$ez_found"
+if [ -r /var/lib/ez/saved/last ]; then printf 'saved %s\n' "$(head -c 2000 /var/lib/ez/saved/last | head -n 1)"; fi
 if [ -n "$ez_found" ]; then
     # A session is a program that sshd has started; a connection kept open without one is none, nor is
     # ez's own watch for ports (ez/env/ports/watching.py).

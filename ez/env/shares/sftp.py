@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO, cast
 
-from ez.env.shares import wire
+from ez.env import sftp_wire as wire
+from ez.env.sftp_wire import Message
 from ez.env.shares.jail import Jail
-from ez.env.shares.wire import Message
 
 _MOST_OPEN = 512
 _ENTRIES = 100
@@ -93,7 +93,7 @@ class Server:
         return wire.status(id, wire.OK)
 
     def _open(self, id: int, said: Message) -> bytes:
-        path, asked, wanted = said.text(), said.number(), said.attributes()
+        path, asked, wanted = said.text(), said.number(), said.wanted()
         if len(self._files) >= _MOST_OPEN:
             return wire.status(id, wire.FAILURE, "too many open files")
         flags = os.O_RDONLY
@@ -150,10 +150,10 @@ class Server:
 
     def _change(self, id: int, said: Message) -> bytes:
         path = said.text()
-        return self._do(id, self._jail.change, path, said.attributes())
+        return self._do(id, self._jail.change, path, said.wanted())
 
     def _change_open(self, id: int, said: Message) -> bytes:
-        descriptor, wanted = self._file(said), said.attributes()
+        descriptor, wanted = self._file(said), said.wanted()
         if self._jail.read_only:
             return wire.status(id, wire.PERMISSION_DENIED)
         if wanted.size is not None:
@@ -183,7 +183,7 @@ class Server:
         return _names(id, part)
 
     def _make_folder(self, id: int, said: Message) -> bytes:
-        path, wanted = said.text(), said.attributes()
+        path, wanted = said.text(), said.wanted()
         return self._do(id, self._jail.make_folder, path, 0o777 if wanted.mode is None else wanted.mode)
 
     def _real_path(self, id: int, said: Message) -> bytes:

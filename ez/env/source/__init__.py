@@ -18,7 +18,7 @@ from ez.ssh.host import Host
 if TYPE_CHECKING:
     from ez.env.source.carry import Again
 
-__all__ = ["Source", "Unsaved", "bring", "fetch_more", "unsaved"]
+__all__ = ["Source", "bring", "fetch_more"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,6 @@ class Source:
     fetched: tuple[str, ...] | None
     env: str
     cache: Path
-
-
-@dataclass(frozen=True)
-class Unsaved:
-    """Work of an environment that is nowhere else: at most five changed paths, and as many commits, for a person."""
-
-    changes: tuple[str, ...]
-    commits: tuple[str, ...]
 
 
 def bring(
@@ -95,14 +87,6 @@ def fetch_more(host: Host, source: Source, paths: Sequence[str], *, sink: Sink =
     reply = call(host, "fetch", [source.env], request(wanted), sink)
     directory, fetched = mirror(host, source.env, reply, wanted, source.cache, sink)
     return replace(source, directory=directory, fetched=fetched)
-
-
-def unsaved(host: Host, env: str, *, sink: Sink = null_sink) -> Unsaved:
-    """What would be lost with the work tree of `env`. Raises SourceError where that cannot be told."""
-    from ez.env.source.wire import call
-
-    reply = call(host, "unsaved", [env], {}, sink)
-    return Unsaved(*(tuple(reply.values.get(key, "").splitlines()) for key in ("changes", "commits")))
 
 
 def _in_place(path: Path) -> Checkout:

@@ -166,6 +166,10 @@ WORDS = {
     "partial": ("a partial clone lacks files, so it cannot be carried", "clone it without `--filter`"),
     "way": ("something stands in the way on `{host}`: {detail}", "move it away there, then run the same line again"),
     "damaged": ("an object of LFS is damaged, so it was not carried: {detail}", "git lfs fsck"),
+    "programs": (
+        "an unfinished operation would run programs on this computer when it goes on: {detail}",
+        "look at them; `--allow-programs` brings it all the same",
+    ),
     "gone": ("the work tree is no longer on `{host}`", "run the same line again"),
 }
 

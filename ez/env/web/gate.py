@@ -17,7 +17,7 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
-from ez.env.web.http import BadRequest, Head, parse_head
+from ez.env.http import BadRequest, Head, parse_head
 
 TICKET_SECONDS = 120.0
 OPEN = "/.ez/open"
@@ -28,10 +28,11 @@ _FORWARDED = "x-forwarded-"
 
 
 class Gate:
-    """`name` is the environment's, `clock` gives seconds. `upstream` is the local socket that leads inside; it, the
-    `headers` that open what is there and the page to `start` with may change while the gate is open."""
+    """`name` is the environment's, `clock` gives seconds, `host` stands for `NAME.localhost` in addresses. `upstream`
+    is the local socket that leads inside; it, the `headers` that open what is there and the page to `start` with may
+    change while the gate is open."""
 
-    def __init__(self, name: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, port: int, clock: Callable[[], float] = time.monotonic, host: str = "") -> None:
         self.upstream: Path | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.start = "/"
@@ -40,6 +41,7 @@ class Gate:
         self.connections = 0
         self._clock = clock
         self._hosts = tuple(f"{host}:{port}" for host in (f"{name}.localhost", "localhost", "127.0.0.1", "[::1]"))
+        self._shown = f"{host or f'{name}.localhost'}:{port}"
         self._cookie = f"ez-{port}"
         self._secret = secrets.token_urlsafe(32)
         self._tickets: dict[str, float] = {}
@@ -47,7 +49,7 @@ class Gate:
     @property
     def origin(self) -> str:
         """The address that people are given."""
-        return f"http://{self._hosts[0]}"
+        return f"http://{self._shown}"
 
     def ticket(self) -> str:
         """An address that lets its first visitor in."""
@@ -88,7 +90,7 @@ class Gate:
 
     def _refusal(self, head: Head) -> str:
         host = head.get("host").lower()
-        if host not in self._hosts:
+        if host not in self._hosts or not head.target.startswith("/") or head.method == "CONNECT":
             return "This is not where you think you are."
         origin = head.get("origin").lower()
         if origin and origin != f"http://{host}":
@@ -124,8 +126,7 @@ class Gate:
                 raise OSError
             inside, to_inside = await asyncio.open_unix_connection(str(self.upstream))
         except OSError:
-            text = "The environment does not answer. This page tries again."
-            await _say(writer, "502 Bad Gateway", text, ("Refresh: 3",))
+            await self._say_none(writer)
             return
         try:
             to_inside.write(self._changed(head).encode())
@@ -134,11 +135,18 @@ class Gate:
             # A websocket ends with either side, a request with its answer.
             ends = {sending, receiving} if head.upgrades else {receiving}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done() and not receiving.result():
+                # OpenSSH is there, and nobody at the other end.
+                await self._say_none(writer)
             for task in (sending, receiving):
                 task.cancel()
             await asyncio.gather(sending, receiving, return_exceptions=True)
         finally:
             to_inside.close()
+
+    async def _say_none(self, writer: asyncio.StreamWriter) -> None:
+        text = f"The environment does not answer. This page tries again; `{self.hint}` starts what is served there."
+        await _say(writer, "502 Bad Gateway", text, ("Refresh: 3",))
 
     def _changed(self, head: Head) -> Head:
         others = "; ".join(f"{name}={value}" for name, value in head.cookies if not name.startswith("ez-"))
@@ -150,16 +158,18 @@ class Gate:
         return head.with_headers(added, dropped)
 
 
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, limit: int | None) -> None:
-    """Bytes as they come, `limit` of them at most."""
-    left = limit
-    while left is None or left > 0:
-        data = await source.read(_CHUNK if left is None else min(_CHUNK, left))
-        if not data:
-            return
-        target.write(data)
-        await target.drain()
-        left = None if left is None else left - len(data)
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, limit: int | None) -> int:
+    """Bytes as they come, `limit` of them at most, until either side ends; how many there were."""
+    count = 0
+    with suppress(OSError):
+        while limit is None or count < limit:
+            data = await source.read(_CHUNK if limit is None else min(_CHUNK, limit - count))
+            if not data:
+                break
+            count += len(data)
+            target.write(data)
+            await target.drain()
+    return count
 
 
 async def _say(writer: asyncio.StreamWriter, status: str, text: str, lines: Sequence[str] = ()) -> None:

@@ -9,10 +9,12 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 from ez.env.ports.held import hold
@@ -24,17 +26,20 @@ IDLE_SECONDS = 12 * 3600.0
 LOST_SECONDS = 3600.0
 _LONGEST_PAUSE = 20.0
 _LOOK_SECONDS = 5.0
+_TIED = files("ez.env.web").joinpath("scripts", "tied.sh").read_text("utf-8")
 
 
 @dataclass
 class Holder:
-    """`ssh` is the command up to the alias, `alias` the environment's, `variables` what OpenSSH gets."""
+    """`ssh` is the command up to the alias, `alias` the environment's, `variables` what OpenSSH gets, `host` what the
+    gate is called in addresses."""
 
     held: Held
     ssh: Sequence[str]
     alias: str
     variables: Mapping[str, str] = field(repr=False)
     log: Path = Path(os.devnull)
+    host: str = ""
 
     def run(self) -> None:
         """Hold the gate until its end. A second holder of the same ends at once."""
@@ -43,7 +48,7 @@ class Holder:
     async def _run(self) -> None:
         private_directory(self.held.runtime)
         door = hold(self.held.port)
-        self._gate = Gate(self.held.environment, door.port)
+        self._gate = Gate(self.held.environment, door.port, host=self.host)
         self._gate.upstream = self.held.upstream
         self._ended = asyncio.Event()
         self._moved = asyncio.Event()
@@ -129,8 +134,13 @@ class Holder:
         """Until the connection ends, or is to lead elsewhere."""
         self.held.upstream.unlink(missing_ok=True)
         with self.log.open("ab") as log:
+            # Its end of this pipe closes with this process, and OpenSSH's with it, even where nobody can clean up.
             process = await asyncio.create_subprocess_exec(
-                *self._command(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.variables)
+                *("sh", "-c", _TIED, "sh", *self._command()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=dict(self.variables),
             )
         waits = [asyncio.create_task(process.wait()), asyncio.create_task(self._moved.wait())]
         try:
@@ -156,6 +166,18 @@ class Holder:
                 break  # Somebody cleared the place away, and nobody can ask any more.
             await asyncio.sleep(_LOOK_SECONDS)
         self._ended.set()
+
+
+def host_of(environment: str, system: str) -> str:
+    """What a gate is called in addresses. Browsers know all names below `localhost` by themselves, but for Safari,
+    which asks the system (`sys.platform`), and a Mac may not know them."""
+    name = f"{environment}.localhost"
+    if system == "darwin":
+        try:
+            socket.getaddrinfo(name, None)
+        except OSError:
+            return "localhost"
+    return name
 
 
 def _pairs(value: object) -> list[tuple[object, object]]:

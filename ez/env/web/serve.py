@@ -6,7 +6,9 @@ No port is opened, not even inside: the socket is for the environment's user alo
 from __future__ import annotations
 
 import io
+import json
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from urllib.parse import quote
@@ -28,45 +30,77 @@ _SECONDS = 900
 @dataclass(frozen=True)
 class Served:
     """`socket` is a path inside. `headers` go with each request there, `start` is the page to begin with; `was_there`:
-    it ran before."""
+    it ran before. `program` takes the web editor's own command line, empty for others."""
 
     kind: str
     socket: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     start: str = "/"
     was_there: bool = False
+    program: str = ""
 
 
-def serve(host: CommandHost, kind: str, environment: str, workdir: str, npm_registry: str = "") -> Served:
-    """Have it run, installed where it is not; `kind` is one of `IN_BROWSER`. Raises ContainerError."""
-    arguments, data = _request(kind, workdir, npm_registry)
-    done = host.script(_script(kind), arguments, input=data, timeout=_SECONDS, check=False)
+@dataclass(frozen=True)
+class Sources:
+    """Mirrors of where the web editor comes from (`npm_registry`) and its extensions (`open_vsx`), empty for none."""
+
+    npm_registry: str = ""
+    open_vsx: str = ""
+
+
+def serve(
+    host: CommandHost, kind: str, environment: str, workdir: str, sources: Sources, tell: Callable[[str], None]
+) -> Served:
+    """Have it run, installed where it is not; `kind` is one of `IN_BROWSER`. `tell` gets words for what takes long.
+    Raises ContainerError."""
+
+    def on_line(line: str) -> None:
+        word, _, doing = line.strip().partition(" ")
+        if word == "doing":
+            tell(doing)
+
+    arguments, data = _request(kind, workdir, sources)
+    done = host.script(_script(kind), arguments, input=data, timeout=_SECONDS, check=False, on_line=on_line)
     told = {key: value for key, _, value in (line.partition(" ") for line in done.text.splitlines())}
     if "socket" not in told:
         ended = f"no-way it ended with exit code {done.exit_code} {' '.join(done.last_lines(2))}"
         raise _trouble(kind, environment, told.get("trouble", ended))
     headers = (("Authorization", f"token {told['token']}"),) if told.get("token") else ()
     start = "/lab" if kind == "jupyter" else f"/?folder={quote(workdir)}"
-    return Served(kind, told["socket"], headers, start, told.get("state") == "here")
+    return Served(kind, told["socket"], headers, start, told.get("state") == "here", told.get("program", ""))
 
 
-def _request(kind: str, workdir: str, npm_registry: str) -> tuple[list[str], bytes]:
+def _request(kind: str, workdir: str, sources: Sources) -> tuple[list[str], bytes]:
     if kind == "jupyter":
         return [workdir, LAB], b""
-    return [workdir, EDITOR_VERSION, NODE_MAJOR, npm_registry], locked_packages()
+    return [workdir, EDITOR_VERSION, NODE_MAJOR], package(sources)
 
 
-def locked_packages() -> bytes:
-    """What the web editor is installed from, as a tar archive."""
+def package(sources: Sources) -> bytes:
+    """What the web editor is installed from, as a tar archive. Mirrors are in it and no arguments, since an address
+    may have a password."""
     folder = files("ez.env.web").joinpath("npm")
+    members = {name: folder.joinpath(name).read_bytes() for name in ("package.json", "package-lock.json", "node.txt")}
+    members["registry"] = sources.npm_registry.encode()
+    members["gallery.json"] = _gallery(sources.open_vsx.rstrip("/")).encode() if sources.open_vsx else b""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name in ("package.json", "package-lock.json", "node.txt"):
-            data = folder.joinpath(name).read_bytes()
+        for name, data in members.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
     return packed.getvalue()
+
+
+def _gallery(mirror: str) -> str:
+    """What code-server takes as `EXTENSIONS_GALLERY`; the paths are those of open-vsx.org."""
+    parts = "{publisher}/{name}/{version}/{path}"
+    addresses = {
+        "serviceUrl": f"{mirror}/vscode/gallery",
+        "itemUrl": f"{mirror}/vscode/item",
+        "resourceUrlTemplate": f"{mirror}/vscode/unpkg/{parts}",
+    }
+    return json.dumps(addresses)
 
 
 _HINTS = {

@@ -6,32 +6,33 @@ import stat
 import struct
 import sys
 
-from ez.env.copy.packets import Fields, Kind, packet, text, word
+from ez.env import sftp_wire as wire
+from ez.env.sftp_wire import Message, message, number, text
 
-FOLDER = word(4) + word(stat.S_IFDIR | 0o755)
-FILE = word(4) + word(stat.S_IFREG | 0o644)
+FOLDER = number(4) + number(stat.S_IFDIR | 0o755)
+FILE = number(4) + number(stat.S_IFREG | 0o644)
 
 
 def main(name: bytes) -> None:
     listed = False
     while head := sys.stdin.buffer.read(5):
         length, kind = struct.unpack(">IB", head)
-        number = Fields(sys.stdin.buffer.read(length - 1)).word()
+        id = number(Message(sys.stdin.buffer.read(length - 1)).number())
         names = [b"twice", b"twice"] if name == b"twice" else [name]
         entries = b"".join(text(entry) + text(b"") + FILE for entry in names)
-        if kind == Kind.INIT:
-            answer = packet(Kind.VERSION, 3, b"")
-        elif kind in (Kind.STAT, Kind.LSTAT):
-            answer = packet(Kind.ATTRIBUTES, number, FOLDER)
-        elif kind == Kind.REALPATH:
-            answer = packet(Kind.NAME, number, word(1) + text(b"/folder") + text(b"") + FOLDER)
-        elif kind == Kind.OPENDIR:
-            answer = packet(Kind.HANDLE, number, text(b"1"))
-        elif kind == Kind.READDIR and not listed:
+        if kind == wire.INIT:
+            answer = message(wire.VERSION, number(3))
+        elif kind in (wire.STAT, wire.LSTAT):
+            answer = message(wire.ATTRS, id, FOLDER)
+        elif kind == wire.REALPATH:
+            answer = message(wire.NAME, id, number(1) + text(b"/folder") + text(b"") + FOLDER)
+        elif kind == wire.OPENDIR:
+            answer = message(wire.HANDLE, id, text(b"1"))
+        elif kind == wire.READDIR and not listed:
             listed = True
-            answer = packet(Kind.NAME, number, word(len(names)) + entries)
+            answer = message(wire.NAME, id, number(len(names)) + entries)
         else:
-            answer = packet(Kind.STATUS, number, word(1 if kind == Kind.READDIR else 0) + text(b"") + text(b""))
+            answer = message(wire.STATUS, id, number(1 if kind == wire.READDIR else 0) + text(b"") + text(b""))
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
 

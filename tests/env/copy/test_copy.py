@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ez.env.copy.run import Copied, copy
 from ez.env.copy.way import Way
 from ez.env.copy.work import Tally
 from ez.errors import CopyError, EzError, HostUnreachableError, UsageError
-from ez.events import null_sink
+from ez.events import Event, null_sink
 
 SERVER = "/usr/lib/openssh/sftp-server"
 CUT = "dd bs=64k count=60 2>/dev/null"
@@ -30,6 +31,8 @@ Tree = dict[bytes, tuple[int, int, bytes]]
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is copied from here was changed long ago."""
+    monkeypatch.setattr("ez.env.copy.send._now", lambda: 4_000_000_000.0)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
@@ -48,8 +51,8 @@ def way(there: Path, *server: str) -> Way:
     return Way(server or (SERVER,), run, str(there), dict(os.environ))
 
 
-def copied(there: Path, *texts: str, server: tuple[str, ...] = ()) -> Copied:
-    return copy(parse_route(list(texts)), way(there, *server), Tally(null_sink), 0o022)
+def copied(there: Path, *texts: str, server: tuple[str, ...] = (), checksum: bool = False) -> Copied:
+    return copy(parse_route(list(texts)), way(there, *server), Tally(null_sink), 0o022, checksum=checksum)
 
 
 def make_tree(top: Path) -> Path:
@@ -119,6 +122,9 @@ def test_a_tree_goes_there_and_comes_back_and_does_so_once(here: Path, there: Pa
         (["env:tree", "folder"], "folder/tree/in"),
         (["env:tree/.", "folder"], "folder/in"),
         ([":tree", "new/deep/"], "new/deep/tree/in"),
+        (["env:fi*", "."], "file"),
+        (["env:[fs]*", "both"], "both/second"),
+        (["env:t??e/i*", "new/"], "new/in"),
     ],
 )
 def test_where_a_copy_lands_is_where_cp_puts_it(words: list[str], expected: str, here: Path, there: Path) -> None:
@@ -130,6 +136,71 @@ def test_where_a_copy_lands_is_where_cp_puts_it(words: list[str], expected: str,
     copied(there, *words)
     assert (target / expected).read_text() in ("file", "second", "tree/in")
     assert not [path for path in target.rglob("*") if path.name.startswith(".ez-part")]
+
+
+@pytest.mark.parametrize("words", [["file", "env:"], ["env:file", "."]])
+def test_a_change_that_time_and_size_do_not_tell(words: list[str], here: Path, there: Path) -> None:
+    """Is found with --checksum."""
+    source, target = (here, there) if words[0] == "file" else (there, here)
+    first, second = source / "file", target / "file"
+
+    def changed(text: str, seconds: float, *, checksum: bool = False) -> tuple[int, str]:
+        first.write_text(text)
+        os.utime(first, (seconds, seconds))
+        return copied(there, *words, checksum=checksum).files, second.read_text()
+
+    past = 1_000_000_000
+    assert changed("old", past) == (1, "old")
+    assert changed("new", past) == (0, "old")
+    assert changed("new", past, checksum=True) == (1, "new")
+    assert changed("new", past + 5, checksum=True) == (0, "new")
+    first.chmod(0o700)
+    assert copied(there, *words).unchanged == 1
+    assert (second.stat().st_mtime, second.stat().st_mode & 0o777) == (past + 5, 0o700)
+
+
+def test_a_change_in_the_second_of_the_copy_is_found(here: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into an environment when that second is over, out of one by the next copy."""
+    file, now = here / "file", 1_000_000_000.0
+
+    async def change(seconds: float) -> None:
+        assert seconds == 0.75
+        monkeypatch.setattr("ez.env.copy.send._now", lambda: now + 1)
+        write("two", now + 0.5)
+
+    def write(text: str, seconds: float) -> None:
+        file.write_text(text)
+        os.utime(file, (seconds, seconds))
+
+    monkeypatch.setattr("ez.env.copy.send._now", lambda: now + 0.25)
+    monkeypatch.setattr("ez.env.copy.send._pause", change)
+    write("one", now)
+    assert (copied(there, "file", "env:").files, (there / "file").read_text()) == (1, "two")
+
+    file, now = there / "file", time.time() + 60
+    write("one", now)
+    assert copied(there, "env:file", "back").files == 1
+    assert copied(there, "env:file", "back").files == 0
+    write("two", now)
+    assert (copied(there, "env:file", "back").files, (here / "back").read_text()) == (1, "two")
+
+
+def test_patterns_are_a_shells(here: Path, there: Path) -> None:
+    for name in ("a*b", "aXb", ".axb", "d/aYb"):
+        (there / name).parent.mkdir(exist_ok=True)
+        (there / name).write_text(name)
+    assert copied(there, "env:a*b", ".").files == 1
+    assert [path.name for path in here.iterdir()] == ["a*b"]
+    assert copied(there, "env:*/a?b", "env:*X*", "env:.a*", "new").files == 3
+
+
+def test_a_full_disk_there_is_told_as_such(here: Path, there: Path) -> None:
+    (here / "big").write_bytes(BIG)
+    script = f"mount -t tmpfs -o size=1m none {there} && exec {SERVER}"
+    with pytest.raises(CopyError, match="no space is left"):
+        copied(there, "big", "env:", server=("unshare", "-m", "sh", "-c", script))
+    with pytest.raises(CopyError, match="its directory is not there"):
+        copied(there, "big", "env:no/such")
 
 
 @pytest.mark.parametrize("words", [["big", "env:"], ["env:big", "."]])
@@ -170,6 +241,21 @@ def test_a_part_with_other_content_or_of_an_older_file_is_not_gone_on_with(
     copied(there, *words)
     assert (target / "big").read_bytes() == BIG[::-1]
     assert [path.name for path in target.iterdir()] == ["big"]
+
+
+@pytest.mark.parametrize("words", [["big", "env:"], ["env:big", "."]])
+def test_who_interrupts_it_does_not_wait(
+    words: list[str], here: Path, there: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ctrl-C ends the loop wherever it is, and with it who reads the answers that others wait for."""
+    ((here if words[0] == "big" else there) / "big").write_bytes(BIG)
+
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(parse_route(words), way(there), Tally(interrupt), 0)
+    assert caplog.text == ""
 
 
 def test_what_is_in_the_way_stays_and_the_rest_is_copied(here: Path, there: Path) -> None:

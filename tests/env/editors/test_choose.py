@@ -42,7 +42,7 @@ def desktop(root: Path, system: str = "linux", wsl: str = "", **variables: str) 
         ("auto", False, "code", False, "no screen"),
         ("code", False, "code", True, ""),
         ("cursor", True, "cursor", True, ""),
-        ("codium", True, "codium", False, "VSCodium is not installed"),
+        ("codium", True, "codium", False, "VSCodium is not installed on this computer; `--ide code`, `--ide cursor`, "),
         ("none", True, "code", False, "no editor was asked for"),
         ("gateway", True, "gateway", True, ""),
         ("gateway", False, "gateway", False, "no screen"),

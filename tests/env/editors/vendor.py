@@ -13,12 +13,14 @@ PROGRAM = """\
 #!/bin/sh
 # Notes what it installs; knows no extension of the publisher `absent`.
 list=$HOME/extensions.txt
-case $1 in
-    --list-extensions) cat "$list" 2>/dev/null ;;
-    --install-extension)
-        case $2 in absent.*) echo "Extension '$2' not found." >&2; exit 1 ;; esac
-        echo "${2%@*}" >>"$list" ;;
-esac
+for word in "$@"; do
+    case $word in
+        --list-extensions) cat "$list" 2>/dev/null ;;
+        absent.*) echo "Extension '$word' not found." >&2 ;;
+        -*) ;;
+        *) echo "${word%@*}" >>"$list" ;;
+    esac
+done
 """
 
 
@@ -42,7 +44,7 @@ class Vendor:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -16,9 +16,9 @@ import pytest
 
 from ez.env.ports.forwards import Forwards
 from ez.env.ports.held import hold
-from ez.env.ports.wanted import Wanted, parse_port, read_wanted, write_wanted
+from ez.env.ports.wanted import Wanted, parse_hosts, parse_port, read_wanted, write_wanted
 from ez.env.ports.watching import Listener, Watch, parse_line, watch_command
-from ez.errors import EzError, UsageError
+from ez.errors import ConfigError, EzError, UsageError
 
 ECHO = """
 import socketserver, sys
@@ -31,6 +31,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 Server(sys.argv[1], Handler).serve_forever()
 """
 
+INET = str(int(socket.AF_INET))
 LISTEN = """
 import socket, sys
 one = socket.create_server((sys.argv[1], int(sys.argv[2])), family=int(sys.argv[3]))
@@ -135,7 +136,8 @@ def test_a_port_that_is_taken_on_one_address_alone_is_taken() -> None:
             held.close()
 
 
-def test_ports_that_programs_open_keep_their_place_here(forwards: Forwards) -> None:
+def test_ports_that_programs_open_keep_their_place_here(forwards: Forwards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For an hour without them."""
     (new,) = forwards.listening([Listener(1000, "echo")])
     assert (new.why, new.program, new.listens) == ("opened", "echo", True)
     assert forwards.listening([]) == ()
@@ -143,6 +145,11 @@ def test_ports_that_programs_open_keep_their_place_here(forwards: Forwards) -> N
     assert forwards.listening([Listener(1000, "echo")]) == ()
     many = [Listener(port) for port in range(20_000, 20_200)]
     assert len(forwards.listening(many)) == len(forwards.shown()) == 64
+    asked = forwards.want(20_000)
+    forwards.listening([])
+    monkeypatch.setattr("ez.env.ports.forwards._now", lambda: time.monotonic() + 4000)
+    forwards.listening([])
+    assert [one.port for one in forwards.shown()] == [asked.port]
 
 
 def test_what_listens_is_told_when_it_changes(home: Path) -> None:
@@ -166,22 +173,27 @@ def test_what_listens_is_told_when_it_changes(home: Path) -> None:
     try:
         assert told()
         enter = ["nsenter", "-n", "-t", (home / "pid").read_text().strip(), sys.executable, "-c", LISTEN]
-        first = subprocess.Popen([*enter, "127.0.0.1", "8001", str(int(socket.AF_INET))], stdin=subprocess.PIPE)
+        first = subprocess.Popen([*enter, "127.0.0.1", "8001", INET], stdin=subprocess.PIPE)
         assert told((8001, 4))
         assert lines[-1][0].program.startswith("python")
         others = [
-            subprocess.Popen([*enter, address, port, str(int(family))], stdin=subprocess.PIPE)
-            for address, port, family in (
-                ("::1", "8002", socket.AF_INET6),
-                ("0.0.0.0", "80", socket.AF_INET),
-                ("127.0.0.9", "8003", socket.AF_INET),
-                ("127.0.0.1", "22", socket.AF_INET),
-                ("127.0.0.1", "40000", socket.AF_INET),
+            subprocess.Popen([*enter, *words], stdin=subprocess.PIPE)
+            for words in (
+                ("::1", "8002", str(int(socket.AF_INET6))),
+                ("0.0.0.0", "80", INET),
+                ("127.0.0.9", "8003", INET),
+                ("127.0.0.1", "22", INET),
+                ("127.0.0.1", "40000", INET),
+                ("127.0.0.1", "40001", INET, "-m", "ipykernel_launcher"),
+                ("127.0.0.1", "40002", INET, "/home/a/.vscode-server/out/server-main.js"),
+                ("127.0.0.1", "8004", INET, "/home/a/.vscode-server/debugpy"),
             )
         ]
-        assert told((80, 0), (8001, 4), (8002, 6))
+        random = ((40_000, 4), (8003, 0), (40_001, 4), (40_002, 4))
+        assert told((80, 0), (8001, 4), (8002, 6), (8004, 4), *random)
+        assert [one.reason for one in lines[-1]] == [""] * 5 + ["address", "kernel", "editor"]
         first.kill()
-        assert told((80, 0), (8002, 6))
+        assert told((80, 0), (8002, 6), (8004, 4), *random)
         for other in others:
             other.kill()
         assert told()
@@ -194,6 +206,7 @@ def test_lines_that_somebody_else_wrote(line: str) -> None:
     assert parse_line(line) == ()
     assert parse_line(f"{line} 81/6/node 81/4/other") == (Listener(81, "node", 6),)
     assert len(parse_line(" ".join(f"{port}/4/x" for port in range(1, 1000)))) == 64
+    assert parse_line("80/0/x/address 81/4/x/other") == (Listener(80, "x", 0, "address"),)
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "65536", "80:", ":80", "80:0", "80:80:80", "-1", "٣", "9" * 5000])
@@ -202,8 +215,15 @@ def test_ports_that_are_none(text: str) -> None:
         parse_port(text)
 
 
+@pytest.mark.parametrize("text", ["*", "*.", "a b *", "http://app.test", "app.test:80", "ä.test", "a" * 64, "a..b"])
+def test_hosts_that_are_none(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_hosts(text)
+    assert parse_hosts(" App.test *.app.test ") == ("app.test", "*.app.test")
+
+
 def test_what_is_wanted_is_kept(tmp_path: Path) -> None:
-    wanted = Wanted({8000: 0, 9000: 9001}, (80,), {70: 7000}, follows=False)
+    wanted = Wanted({8000: 0, 9000: 9001}, (80,), {70: 7000}, follows=False, stopped=(6000,), hosts=("app.test",))
     assert read_wanted(tmp_path) == Wanted()
     write_wanted(tmp_path, wanted)
     assert read_wanted(tmp_path) == wanted

@@ -127,6 +127,14 @@ def test_what_is_no_http_passes_as_it_is(data: bytes) -> None:
     assert door.feed(data) + door.feed(b"more " + EVIL) == data + b"more " + EVIL
 
 
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [("app.test", True), ("a.b.test", True), ("b.test", False), ("evil.app.test", False), ("xb.test", False)],
+)
+def test_names_that_the_person_allows(host: str, is_one: bool) -> None:
+    assert names_of("thing", lambda: ("app.test", "*.b.test"))(host) is is_one
+
+
 @given(any_.lists(any_.sampled_from([GET, POST, CHUNKS, SOCKET]), min_size=1), any_.lists(any_.integers(1, 40)))
 def test_requests_pass_however_they_are_cut(requests: list[bytes], cuts: list[int]) -> None:
     """And the one that is for another host is found behind all of them."""

@@ -12,6 +12,7 @@ import pytest
 from ez.env.link.connection import Connection
 from ez.env.ports.service import PortService
 from ez.env.ports.wanted import Wanted, of_environment, read_wanted, write_wanted
+from ez.env.ports.watching import REASONS, Listener
 from ez.errors import EzError, UsageError
 from ez.models import Port
 from tests.env.link.box import Box, box
@@ -59,6 +60,25 @@ def test_a_port_is_the_same_before_and_after_a_loss(far: Box, inside: int) -> No
     assert read_wanted(far.keep.records).asked == {inside: 0}
 
 
+def test_what_is_left_alone_is_told_with_the_reason(far: Box) -> None:
+    """A port that somebody stopped stays so when its program opens it again, until somebody asks for it."""
+    service = PortService(far.keep)
+    reports = {1: (Listener(19_447, "a"), Listener(40_447, "b", 4, "kernel")), 2: (), 3: (Listener(19_447, "a"),)}
+    try:
+        service._changed(reports[1])
+        service.ask(["drop", "19447"])
+        for at in (2, 3):
+            service._changed(reports[at])
+        assert [(one.why, one.here, one.reason) for one in service.shown()] == [("left", 0, "you stopped it")]
+        service._changed(reports[1])
+        assert [one.reason for one in service.shown()] == ["you stopped it", REASONS["kernel"]]
+        assert service.want(19_447, 0).listens
+        assert service.want(40_447, 0).listens
+        assert {one.why for one in service.shown()} == {"asked"}
+    finally:
+        service.close()
+
+
 def test_what_other_processes_ask(far: Box) -> None:
     wanted = of_environment(Wanted(), [Port(80, 8080), Port(81)], is_here=True, asked={19_444: 0})
     write_wanted(far.keep.records, wanted)
@@ -70,6 +90,7 @@ def test_what_other_processes_ask(far: Box) -> None:
         assert service.want(80, 0).here == 8080
         assert service.ask(["drop", "19444"]) is True
         assert service.ask(["drop", "19444"]) is False
+        assert read_wanted(far.keep.records).stopped == (19_444,)
         for words in ([], ["want"], ["drop", "x"], ["want", "0"], ["other"]):
             with pytest.raises(UsageError):
                 service.ask(words)

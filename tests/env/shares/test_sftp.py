@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ez.env.shares import wire
+from ez.env import sftp_wire as wire
 from ez.env.shares.jail import Jail
 from ez.env.shares.sftp import Server
 

@@ -12,6 +12,7 @@ import pytest
 
 from ez.env.ports.held import hold
 from ez.env.web.gate import OPEN, TICKET_SECONDS, Gate
+from ez.env.web.hold import host_of
 
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X-ANY", "PRI")
 
@@ -190,8 +191,24 @@ def test_a_websocket_is_passed_on_until_either_side_ends(opened: Open) -> None:
         assert line.recv(100) == b""
 
 
-def test_an_environment_that_does_not_answer_is_a_page_that_tries_again(opened: Open) -> None:
-    opened.gate.upstream = None
-    answer = opened.ask("/", more=opened.visit())
-    assert status(answer) == "502"
-    assert "Refresh: 3" in answer
+def test_an_environment_that_does_not_answer_is_a_page_that_tries_again(opened: Open, home: Path) -> None:
+    cookie = opened.visit()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(home / "silent"))
+        silent.listen()
+        ends = threading.Thread(target=lambda: silent.accept()[0].close())
+        ends.start()
+        for upstream in (home / "silent", None):
+            opened.gate.upstream = upstream
+            answer = opened.ask("/", more=cookie)
+            assert status(answer) == "502"
+            assert "Refresh: 3" in answer
+            assert "ez env open demo" in answer
+        ends.join(10)
+
+
+def test_what_a_gate_is_called() -> None:
+    """A name that no system knows, since the environment's cannot be one, stands for what Safari cannot find."""
+    assert host_of("demo", "linux") == "demo.localhost"
+    assert host_of("no such", "darwin") == "localhost"
+    assert Gate("demo", 24817, host="localhost").origin == "http://localhost:24817"

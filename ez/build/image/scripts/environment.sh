@@ -39,10 +39,26 @@ main() {
         printf "case \$-:\$PWD in *i*:\$HOME) cd '%s' ;; esac\n" "$(escape "s/'/'\\\\''/g" "${EZ_WORKDIR:-$HOME}")"
     } >"$profile.new"
     mv -f "$profile.new" "$profile"
+    for file in /etc/bash.bashrc /etc/zsh/zshenv; do
+        [ ! -f "$file" ] || read_secrets_in "$file"
+    done
     # Before 8.7 sshd knew no escapes within quotes; there such values are in login shells only.
     write_settings "$plain$assignments" >"$settings.new"
     /usr/sbin/sshd -t -f "$settings.new" || write_settings "$plain" >"$settings.new"
     mv -f "$settings.new" "$settings"
+}
+
+# What bash and zsh of Debian begin with, also for a command over SSH. Values of several lines come in no other way.
+# A shell within a shell keeps what it was given.
+read_secrets_in() {
+    ! grep -qF "$secrets" "$1" || return 0
+    {
+        # shellcheck disable=SC2016 # for the shell that begins
+        printf '[ ! -r %s ] || case $-:${SHLVL:-1} in *i*:* | *:1) . %s ;; esac\n' "$secrets" "$secrets"
+        cat "$1"
+    } >"$1.ez-new"
+    chmod 0644 "$1.ez-new"
+    mv -f "$1.ez-new" "$1"
 }
 
 # Not what describes this process, nor names that a shell cannot have.

@@ -12,9 +12,18 @@ uid=$(id -u "$user")
 gid=$(id -g "$user")
 draft=$directory/.draft
 settings=/etc/ez/sshd_config
+plain=
+escaped=
+newline='
+'
 
 main() {
     is_in_memory || { echo "ez-no-tmpfs" >&2; exit 1; }
+    # A command of the person and the kept connection may both bring them.
+    if command -v flock >/dev/null 2>&1; then
+        exec 9>/run/ez/secrets.lock
+        flock -w 50 9 || { echo "ez-busy" >&2; exit 1; }
+    fi
     rm -rf "$draft"
     mkdir -m 0700 "$draft"
     : >"$draft/.variables"
@@ -25,7 +34,7 @@ main() {
             variable) keep_variable "$name" "$value" ;;
         esac
     done
-    for_sshd >"$draft/.sshd_config"
+    for_sshd
     for path in "$directory"/*; do
         if [ -e "$path" ]; then rm -rf "$path"; fi
     done
@@ -46,20 +55,30 @@ is_in_memory() {
         /proc/self/mountinfo | tail -n 1)" = tmpfs ]
 }
 
-# A line of shell for sessions and services. printf is the shell's own: no process has the value as an argument.
+# A line of shell for sessions and services, and a word for sshd. printf is the shell's own: no process has the value
+# as an argument.
 keep_variable() {
     decoded=$(printf '%s' "$2" | base64 -d; printf .)
     decoded=${decoded%.}
     printf "export %s='%s'\n" "$1" "$(printf '%s' "$decoded" | sed "s/'/'\\\\''/g"; printf .)" |
         sed "\$s/\\.'\$/'/" >>"$draft/.variables"
+    case $decoded in
+        *"$newline"*) ;; # No line of sshd's settings; the shell that it starts reads them.
+        *[\\\"]*) escaped="$escaped $1=\"$(printf '%s' "$decoded" | sed 's/[\\"]/\\&/g')\"" ;;
+        *) plain="$plain $1=\"$decoded\"" ;;
+    esac
 }
 
-# sshd's settings with the variables for sessions that are not of a login shell. Its first SetEnv alone counts.
+# sshd's settings with the variables for sessions that are not of a login shell: of two of a name the first counts.
+# Before 8.7 sshd knew no escapes within quotes; there such values are in shells only.
 for_sshd() {
+    write_settings "$plain$escaped" >"$draft/.sshd_config"
+    /usr/sbin/sshd -t -f "$draft/.sshd_config" 2>/dev/null || write_settings "$plain" >"$draft/.sshd_config"
+}
+
+write_settings() {
     grep -v '^SetEnv' "$settings"
-    printf 'SetEnv%s' "$(sed -n 's/^SetEnv//p' "$settings" | head -n 1)"
-    sed -n "s/^export \\([A-Za-z_][A-Za-z0-9_]*\\)='\\([^'\"\\\\]*\\)'\$/ \\1=\"\\2\"/p" "$draft/.variables" | tr -d '\n'
-    printf '\n'
+    printf 'SetEnv%s%s\n' "$1" "$(sed -n 's/^SetEnv//p' "$settings" | head -n 1)"
 }
 
 main

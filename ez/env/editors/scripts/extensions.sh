@@ -3,13 +3,30 @@
 set -u
 program=$1
 shift
-there=$("$program" --list-extensions --accept-server-license-terms 2>/dev/null | tr '[:upper:]' '[:lower:]')
+
+list() { "$program" --list-extensions --accept-server-license-terms 2>/dev/null | tr '[:upper:]' '[:lower:]'; }
+
+# is_in LIST ID
+is_in() {
+    printf '%s\n' "$1" | grep -qxF -e "$(printf '%s' "${2%@*}" | tr '[:upper:]' '[:lower:]')"
+}
+
+there=$(list)
+missing=
 for id in "$@"; do
-    plain=$(printf '%s' "${id%@*}" | tr '[:upper:]' '[:lower:]')
-    if printf '%s\n' "$there" | grep -qxF -e "$plain"; then continue; fi
-    if said=$("$program" --install-extension "$id" --accept-server-license-terms </dev/null 2>&1); then
+    is_in "$there" "$id" || missing="$missing $id"
+done
+[ -n "$missing" ] || exit 0
+# All at once: the program takes longer to start than most of them to install.
+set --
+for id in $missing; do set -- "$@" --install-extension "$id"; done
+said=$(timeout 420 "$program" "$@" --accept-server-license-terms </dev/null 2>&1)
+there=$(list)
+for id in $missing; do
+    if is_in "$there" "$id"; then
         echo "installed $id"
-    else
-        echo "failed $id $(printf '%s' "$said" | tail -n 1 | cut -c 1-200)"
+        continue
     fi
+    why=$(printf '%s\n' "$said" | grep -v '^Failed Installing' | grep -iF -e "${id%@*}" | tail -n 1)
+    echo "failed $id $(printf '%s\n' "${why:-$said}" | tail -n 1 | cut -c 1-200)"
 done

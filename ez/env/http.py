@@ -1,4 +1,5 @@
-"""The head of an HTTP/1.1 request, read strictly: what two readers could understand differently is refused."""
+"""The head of an HTTP/1.1 request, read strictly: what two readers could understand differently is refused (RFC 9112,
+6.3 and 11.2), since the server behind might understand the other one."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 LARGEST_HEAD = 64 * 1024
 _METHOD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_TARGET = re.compile(r"/[\x21-\x7e]*")
+_TARGET = re.compile(r"\*|/[\x21-\x7e\x80-\xff]*|https?://[\x21-\x7e\x80-\xff]+")
 _ONCE = ("host", "content-length", "transfer-encoding", "origin", "upgrade")
 
 
@@ -19,11 +20,12 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """A request line and its headers, in their order. `target` begins with `/`."""
+    """A request line and its headers, in their order. `target` is a path, `*`, or a whole address as proxies get it."""
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
+    version: str = "HTTP/1.1"
 
     def all(self, name: str) -> tuple[str, ...]:
         return tuple(value for key, value in self.headers if key.lower() == name)
@@ -65,10 +67,12 @@ def parse_head(data: bytes) -> Head:
     if len(words) != 3 or words[2] not in ("HTTP/1.1", "HTTP/1.0"):
         raise BadRequest("not a request of HTTP/1.1")
     if not _METHOD.fullmatch(words[0]) or not _TARGET.fullmatch(words[1]):
-        raise BadRequest("not a path")
-    head = Head(words[0], words[1], tuple(_header(line) for line in lines))
+        raise BadRequest("a request line that cannot be")
+    head = Head(words[0], words[1], tuple(_header(line) for line in lines), words[2])
     if any(len(head.all(name)) > 1 for name in _ONCE):
         raise BadRequest("a header is there twice")
+    if not head.all("host"):
+        raise BadRequest("it names no host")
     _check_framing(head)
     return head
 
@@ -76,16 +80,16 @@ def parse_head(data: bytes) -> Head:
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not _NAME.fullmatch(name) or any(mark in value for mark in "\r\n\0"):
-        raise BadRequest("not a header")
+        raise BadRequest("a header that cannot be")
     return name, value.strip(" \t")
 
 
 def _check_framing(head: Head) -> None:
     length, coding = head.get("content-length"), head.get("transfer-encoding").lower()
-    if coding and (coding != "chunked" or length):
-        raise BadRequest("a body of two lengths")
-    if length and not (length.isascii() and length.isdigit() and len(length) < 16):
-        raise BadRequest("a body of no length")
+    if head.all("transfer-encoding") and (coding != "chunked" or head.all("content-length") or head.version[-1] == "0"):
+        raise BadRequest("a length that is said in two ways")
+    if head.all("content-length") and not (length.isascii() and length.isdigit() and len(length) < 16):
+        raise BadRequest("a length that cannot be")
 
 
 def _words(values: Iterable[str]) -> set[str]:
