@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Sequence
 from pathlib import Path
 
 from ez.config import resolve
@@ -10,7 +11,8 @@ from ez.env.shares.home import job_path, serve_again, stop
 
 
 def test_it_is_begun_again_where_none_is(home: Path) -> None:
-    settings, begun = resolve(), []
+    settings = resolve()
+    begun: list[Sequence[str]] = []
     path = job_path(settings, "demo", "box")
     serve_again(settings, "demo", "box", begun.append)
     assert begun == []
