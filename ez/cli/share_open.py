@@ -15,7 +15,7 @@ from ez.env.shares.here import SMB_PORT, Opened, await_open, begin, job_of
 from ez.env.shares.model import SMB
 from ez.env.shares.way import answers, way_through
 from ez.errors import EzError, UsageError
-from ez.events import step
+from ez.events import Notice, step
 from ez.models import Computer, SshEndpoint
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _place(run: Session, share: Share, name: str, at: str | None) -> Path:
         try:
             return _made(place)
         except (OSError, UsageError):
-            continue
+            told = f"`{place}`, where environments have it, is not yours here (sudo install -d -o $USER {place})"
+            run.sink(Notice(told))
     return _made(home / "ez" / "shares" / "".join(mark if mark.isalnum() or mark in "-_." else "-" for mark in last))
 
 

@@ -153,7 +153,10 @@ def _as_root(host: Host, name: str, arguments: list[str], data: bytes) -> Result
     except CommandError as error:
         said = error.result.stderr.decode("utf-8", "replace")
         if "ez-no-systemd" in said:
-            raise PrepareError(f"shares are mounted by systemd, which does not run on `{host.name}`") from error
+            raise PrepareError(
+                f"shares are mounted by systemd, which does not run on `{host.name}`",
+                "leave them out: --mount none:PATH",
+            ) from error
         if "sudo" in said:
             raise PrepareError(
                 f"root is needed to mount shares on `{host.name}`, and sudo refuses",

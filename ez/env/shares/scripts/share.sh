@@ -146,6 +146,8 @@ start_nfs() {
 
 # What an rclone before 1.60 leaves to the kernel. The file is in memory, and no command line or mount table has it.
 start_cifs() {
+    # mount.cifs would read what follows as an option.
+    case $(said place) in *,*) ended 'the kernel mounts no share with a comma in its name' ;; esac
     file=$(credential)
     {
         printf 'username=%s\npassword=%s\n' "$(secret user "$file")" "$(secret secret "$file")"
