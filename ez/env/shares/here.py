@@ -22,8 +22,8 @@ from ez.config import Settings
 from ez.env.files import write_whole
 from ez.env.shares.home import is_served
 from ez.env.shares.login import known_here
-from ez.env.shares.model import FOLDER, RCLONE, S3, SMB, Share
-from ez.env.shares.mounting import rclone_of, remote_place
+from ez.env.shares.model import FOLDER, GCS, RCLONE, S3, SMB, Share
+from ez.env.shares.mounting import rclone_of, remote_place, without_login
 from ez.errors import EzError, UsageError
 from ez.events import Notice, Sink
 from ez.ssh.config_text import computer_alias
@@ -49,7 +49,8 @@ class Opened:
 @dataclass(frozen=True)
 class Job:
     """What a process keeps. `options` are rclone's, as its variables have them, without secrets; none for a folder of
-    `through`, which sshfs mounts. `place` is behind the colon, `server` and `port` are where `through` leads to."""
+    `through`, which sshfs mounts. `place` is behind the colon, `server` and `port` are where `through` leads to.
+    `without` are more options, for where nobody has logged in."""
 
     source: str
     path: str
@@ -61,6 +62,7 @@ class Job:
     port: int
     credential: str
     options: tuple[tuple[str, str], ...]
+    without: tuple[tuple[str, str], ...] = ()
 
 
 def job_of(share: Share, path: Path, through: str) -> Job:
@@ -72,6 +74,7 @@ def job_of(share: Share, path: Path, through: str) -> Job:
         raise UsageError(f"this computer cannot have a share of that kind: `{share.text}`", "ez env go --mount")
     if through and share.kind not in (SMB, FOLDER):
         raise UsageError(f"it is not reached through a computer: `{share.text}`", "leave out -c")
+    without = without_login(share) if share.kind in (S3, GCS) else ()
     return Job(
         source=share.text,
         path=str(path),
@@ -83,6 +86,7 @@ def job_of(share: Share, path: Path, through: str) -> Job:
         port=share.port or SMB_PORT,
         credential=share.credential,
         options=tuple(sorted(section.items())),
+        without=tuple((key, value) for key, _, value in (line.partition(" = ") for line in without)),
     )
 
 
@@ -219,15 +223,13 @@ def _command(
     values = dict(job.options)
     if job.kind == SMB:
         values |= {"host": server[0], "port": str(server[1])}
-    values |= _login(job.kind, known)
+    values |= _login(job.kind, known) if known else dict(job.without)
     variables = {f"RCLONE_CONFIG_EZ_{key.upper()}": value for key, value in values.items() if key and value}
     cache = ("--vfs-cache-mode", "writes", "--vfs-write-back", "1s", "--dir-cache-time", "10s")
     return ["rclone", "--config", "/dev/null", "mount", f"ez:{job.place}", job.path, *mode, *_LIMITS, *cache], variables
 
 
 def _login(kind: str, known: Mapping[str, str]) -> dict[str, str]:
-    if not known:
-        return {"env_auth": "true"} if kind == S3 else {}
     if "line" in known:
         return dict(
             entry.split("=", 1) for entry in (part.replace(" = ", "=", 1) for part in known["line"].split("\t"))
@@ -315,7 +317,9 @@ def _job_path(settings: Settings, credential: str, place: str) -> Path:
 def _read(path: Path) -> Job | None:
     try:
         found = json.loads(path.read_text("utf-8"))
-        options = tuple((str(key), str(value)) for key, value in found.pop("options"))
-        return Job(options=options, **found)
+        pairs = {
+            name: tuple((str(key), str(value)) for key, value in found.pop(name)) for name in ("options", "without")
+        }
+        return Job(**pairs, **found)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -80,7 +80,7 @@ def conf_of(share: Share, owner: tuple[int, int]) -> str:
         "port": str(share.port),
         "credential": share.credential,
         "needs": "login" if share.kind in (SMB, RCLONE) else "",
-        "without": ";".join(_without_login(share)),
+        "without": ";".join(without_login(share)),
         "interval": str(HOME_INTERVAL if share.kind == LOCAL else INTERVAL),
     }
     return "".join(f"{key}={value}\n" for key, value in values.items())
@@ -115,7 +115,7 @@ def rclone_of(share: Share) -> str:
     return "[ez]\n" + "".join(f"{key} = {value}\n" for key, value in lines.items() if value)
 
 
-def _without_login(share: Share) -> tuple[str, ...]:
+def without_login(share: Share) -> tuple[str, ...]:
     """What rclone is told where nobody has logged in: the machine's own identity, which clouds give it, or nobody's."""
     if dict(share.options).get("anonymous"):
         return ("anonymous = true",) if share.kind == GCS else ()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ez.env.shares.here import job_of
 from ez.env.shares.login import lines_of
 from ez.env.shares.model import Share, parse_share
 from ez.env.shares.mounting import conf_of, rclone_of
@@ -67,6 +70,10 @@ def test_what_a_computer_is_told() -> None:
     own = parse_share("data", "s3://bucket:/data")
     assert "without=env_auth = true\n" in conf_of(own, (1, 1))
     assert "without=\n" in conf_of(parse_share("data", "s3://bucket?anonymous=yes:/data"), (1, 1))
+    here = Path("/data")
+    assert job_of(parse_share("data", "s3://bucket?anonymous=yes:/data"), here, "").without == ()
+    assert job_of(parse_share("data", "s3://bucket:/data"), here, "").without == (("env_auth", "true"),)
+    assert job_of(parse_share("data", "gcs://bucket?anonymous=yes:/data"), here, "").without == (("anonymous", "true"),)
 
 
 def test_one_login_for_the_shares_of_a_server() -> None:
