@@ -163,6 +163,7 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
 def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: str, work: partial[str]) -> None:
     """The straight line of `ez env go`, with the work in its place."""
     from ez.cli.compute_create import MachineFlags
+    from ez.cli.env_along import after_start, along
     from ez.cli.go_machine import check_asked, have_computer, open_started
     from ez.cli.line import make_context
     from ez.env.go import go
@@ -171,7 +172,17 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     flags = MachineFlags()
     run = check_asked(run, target, flags, named=True)
     entry = record.entry if record and record.entry else "build.envd:build"
-    request: GoRequest = GoRequest(repo, target, entry, run.settings.flag("defaults.agent"))
+    what = along(run, repo, record, target)
+    request: GoRequest = GoRequest(
+        repo,
+        target,
+        entry,
+        run.settings.flag("defaults.agent"),
+        variables=what.variables,
+        shares=what.shares,
+        secrets=bool(what.secrets),
+    )
     context: GoContext = make_context(run)
     have = partial(have_computer, run, request, context, flags)
-    go(request, replace(context, have=have, connect=partial(open_started, run), migrate=work))
+    result = go(request, replace(context, have=have, connect=partial(open_started, run), migrate=work))
+    after_start(run, request, result, what)

@@ -12,7 +12,13 @@ from tests.integration.places import Place, write_files
 from tests.testbed import Relay
 
 
-def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, name: str) -> None:
+def test_a_day_of_work_up_and_home(
+    place: Place, local: Place, person: Person, folder: Path, home: Path, name: str
+) -> None:
+    write_files(home / "data", {"file": "shared\n"})
+    asked = ("--env", "WORD=said", "--port", "8123", "--mount", "local:./data:/data")
+    person.ez("env", "go", str(folder), "-c", "local", "--no-open", *asked, cwd=home)
+    person.ez("env", "allow", name, "git", "https://git.example.org")
     tree = Tree(folder)
     tree.write("model.py", "stashed = 1\n")
     tree.git("add", "model.py")
@@ -24,9 +30,17 @@ def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, n
 
     planned = person.ez("env", "up", "-c", "box", "--dry-run", "--json", cwd=folder).json
     assert "staged" in planned["paths"]
-    up = person.ez("env", "up", "-c", "box", "--json", cwd=folder).json
+    up = person.ez("env", "up", name, "-c", "box", "--json", cwd=home).json
     assert (up["environment"], up["target"], up["changed"], up["conflicts"]) == (name, "box", True, [])
     assert tree.fingerprint() == before
+    assert person.ssh(f"{name}.box.ez", "echo $WORD; cat /data/file").stdout == "said\nshared\n"
+    rules = [person.ez("env", "allow", name, "-c", computer, "--json").json["rules"] for computer in ("local", "box")]
+    assert rules[0] == rules[1]
+    assert {"kind": "git", "name": "https://git.example.org"} in rules[1]
+    state = home / ".local/state/ez/link"
+    wanted = [(state / f"{name}.{computer}" / "ports.json").read_text() for computer in ("local", "box")]
+    assert all('"8123": 8123' in text for text in wanted)
+    person.ez("env", "delete", name, "-c", "local", "--yes")
     assert person.ssh(f"{name}.ez", f"cd {name} && git status --porcelain").stdout == status
     assert "stash@{0}" in person.ssh(f"{name}.ez", f"cd {name} && git stash list").stdout
 

@@ -13,7 +13,6 @@ from tests.env.migrate.places import World, described
 from tests.env.migrate.states import large_files, submodules_with_work
 from tests.env.source.places import Box, Tree
 
-
 pytestmark = pytest.mark.xdist_group("original-faults")
 
 
