@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ez.cli.access import connect
-from ez.cli.keeping import allow_first, begin, records_of
+from ez.cli.keeping import records_of
 from ez.cli.session import Session
 from ez.errors import EzError
 from ez.events import Notice
@@ -16,54 +16,37 @@ from ez.names import shown
 from ez.state import EnvironmentRecord
 
 if TYPE_CHECKING:
-    from ez.env.go import GoResult
-    from ez.env.request import GoRequest
-    from ez.env.secrets.wanted import Wanted
     from ez.env.shares.model import Share
     from ez.models import RepoRef
 
 
 @dataclass(frozen=True)
 class Along:
-    """`variables` of `--env`, `shares` of the workspace and of `--mount`, `ports` of `--port`, `secrets` it gets."""
+    """From the computer `origin`, empty for none: `variables` of `--env`, `shares` of the workspace and of `--mount`,
+    `ports` of `--port`."""
 
+    origin: str = ""
     variables: tuple[tuple[str, str], ...] = ()
     shares: tuple[Share, ...] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
-    secrets: tuple[Wanted, ...] = ()
 
 
 def along(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: str) -> Along:
     """What goes with the environment of `repo` from the computer of `record`, or from the one where it was used last.
 
-    What it has at `target` already counts there, and what it may ask for goes only with the same repo. Raises EzError
-    for a share or a secret that cannot be.
+    What it has at `target` already counts there. Raises UsageError for a share that cannot be.
     """
-    from ez.cli.secret_give import plan_secrets
+    from ez.env.ports.wanted import read_wanted
     from ez.env.shares.chosen import asked
 
+    workspace = asked(run.settings, (), Path.cwd())
     origin = record or _last(run, repo, target)
-    variables, mounts = _of_container(run, origin) if origin is not None and _is_up(run, origin) else ((), ())
-    ports: Mapping[int, int] = {}
-    if origin is not None and not (records_of(run, repo.name, target) / "allow.json").exists():
-        ports = _rights(run, repo, origin, target)
-    secrets = plan_secrets(run, repo.name, target, _identity(repo), ())
-    if secrets:
-        run.sink(Notice(f"gets the secrets {', '.join(f'`{each.name}`' for each in secrets)}"))
-    shares = (*asked(run.settings, (), Path.cwd()), *mounts)
-    return Along(variables, shares, ports, secrets)
-
-
-def after_start(run: Session, request: GoRequest, result: GoResult, what: Along) -> None:
-    """What `ez env go` does, too, once an environment runs. Raises SecretError."""
-    from ez.cli.env_ports import note_ports
-    from ez.cli.secret_give import hand_over
-
-    place = (result.environment, result.computer)
-    note_ports(run, *place, result.access.ports, what.ports)
-    allow_first(run, *place, agent=request.agent, repo=_identity(request.repo))
-    begin(run, *place)
-    hand_over(run, *place, what.secrets)
+    if origin is None:
+        return Along(shares=workspace)
+    variables, mounts = _of_container(run, origin) if _is_up(run, origin) else ((), ())
+    is_new = not (records_of(run, repo.name, target) / "allow.json").exists()
+    ports = read_wanted(records_of(run, origin.name, origin.computer)).asked if is_new else {}
+    return Along(origin.computer, variables, (*workspace, *mounts), ports)
 
 
 def _identity(repo: RepoRef) -> str:
@@ -115,16 +98,3 @@ def _elsewhere(run: Session, computer: str, shares: Iterable[Share]) -> Iterator
             run.sink(Notice(f"a folder of `{computer}` stays there: `{shown(share.pair)}`", "warning"))
         else:
             yield share
-
-
-def _rights(run: Session, repo: RepoRef, origin: EnvironmentRecord, target: str) -> Mapping[int, int]:
-    """Give the environment at `target` what it was allowed and gets at `origin`, and tell the ports asked for there."""
-    from ez.env.credentials.rules import Rules
-    from ez.env.ports.wanted import read_wanted
-    from ez.env.secrets.wanted import WantedFile
-
-    before, now = (records_of(run, repo.name, computer) for computer in (origin.computer, target))
-    if Rules(before).repo() == _identity(repo):
-        Rules(now).begin(_identity(repo), Rules(before).all())
-        WantedFile(now).write(WantedFile(before).read())
-    return read_wanted(before).asked

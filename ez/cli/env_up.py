@@ -145,6 +145,7 @@ def _travel(
 
 def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, save: bool) -> None:
     from ez.compute.lock import named_lock
+    from ez.env.migrate.keeper import have_keeper
     from ez.events import step
 
     with (
@@ -153,6 +154,8 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
         step(run.sink, "source", f"Bring {repo.name} to {target}") as report,
     ):
         report.detail = work(host) or "nothing new"
+        if save:
+            have_keeper(host)
     if save and run.state.environment(repo.name, target) is None:
         place = EnvironmentRecord(
             repo.name, target, repo_url=repo.url or "", repo_path=repo.path or "", status="not started"
@@ -163,9 +166,12 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
 def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: str, work: partial[str]) -> None:
     """The straight line of `ez env go`, with the work in its place."""
     from ez.cli.compute_create import MachineFlags
-    from ez.cli.env_along import after_start, along
+    from ez.cli.env_along import along
+    from ez.cli.env_ports import note_ports
     from ez.cli.go_machine import check_asked, have_computer, open_started
+    from ez.cli.keeping import allow_as_before
     from ez.cli.line import make_context
+    from ez.cli.secret_ask import GoSecrets
     from ez.env.go import go
     from ez.env.request import GoRequest
 
@@ -180,9 +186,14 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
         run.settings.flag("defaults.agent"),
         variables=what.variables,
         shares=what.shares,
-        secrets=bool(what.secrets),
     )
     context: GoContext = make_context(run)
     have = partial(have_computer, run, request, context, flags)
-    result = go(request, replace(context, have=have, connect=partial(open_started, run), migrate=work))
-    after_start(run, request, result, what)
+    address = repo.url or repo.path or ""
+    allow_as_before(run, repo.name, what.origin or "local", target, address)
+    secrets = GoSecrets(run, repo.name, target, address, ())
+    secrets.check()
+    connect_ = partial(open_started, run)
+    result = go(request, replace(context, have=have, connect=connect_, migrate=work, secrets=secrets.decide))
+    note_ports(run, result.environment, result.computer, result.access.ports, what.ports)
+    secrets.settle(agent=request.agent)

@@ -40,6 +40,8 @@ def save_before(run: Session, name: str, verb: str) -> tuple[Saved, ...]:
         _off(run, machine, verb, environments)
         return ()
     if machine is not None and (machine.power not in _RUNS or machine.phase != "here"):
+        state = machine.power if machine.phase == "here" else "not whole"
+        say(clean(f"warning: `{name}` is {state}, so its work is not looked at: {', '.join(environments)}"))
         return ()
     try:
         saved = _save(run, name, environments, machine if verb == "stop" else None)

@@ -68,6 +68,7 @@ def test_ls_restore_and_rm(
     assert Tree(home / "alone").status() == "?? new.txt\0"
     bundle.write_bytes(bundle.read_bytes()[:-40])
     assert app.run(["env", "saved", "restore", "thesis", "--to", "../damaged"]) == 1
+    assert "a bundle that is damaged" in capsys.readouterr().err
     assert not (home / "damaged").exists()
 
     assert app.run(["env", "saved", "rm"]) == 2

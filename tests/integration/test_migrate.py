@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 from tests.env.migrate.places import described
 from tests.env.source.places import Tree
-from tests.integration.person import Person
+from tests.integration.person import EZ, Person
 from tests.integration.places import Place, write_files
 from tests.testbed import Relay
 
@@ -31,18 +32,21 @@ def test_a_day_of_work_up_and_home(
 
     planned = person.ez("env", "up", "-c", "box", "--dry-run", "--json", cwd=folder).json
     assert "staged" in planned["paths"]
+    subprocess.run([EZ, "secret", "set", "T"], input=b"kept-9d", env=person.environment, check=True)
+    write_files(person.home / ".config" / "ez", {"config.toml": '[secrets]\nT = "env"\n'})
     up = person.ez("env", "up", name, "-c", "box", "--json", cwd=home).json
     assert (up["environment"], up["target"], up["changed"], up["conflicts"]) == (name, "box", True, [])
     assert tree.fingerprint() == before
     assert person.ssh(f"{name}.box.ez", "echo $WORD; cat /data/file").stdout == "said\nshared\n"
     rules = [person.ez("env", "allow", name, "-c", computer, "--json").json["rules"] for computer in ("local", "box")]
     assert rules[0] == rules[1]
-    assert {"kind": "git", "name": "https://git.example.org"} in rules[1]
+    assert {(rule["kind"], rule["name"]) for rule in rules[1]} == {("agent", ""), ("git", "https://git.example.org")}
     state = home / ".local/state/ez/link"
     wanted = [json.loads((state / f"{name}.{where}" / "ports.json").read_text()) for where in ("local", "box")]
     assert wanted[0]["asked"] == wanted[1]["asked"] != {}
     person.ez("env", "delete", name, "-c", "local", "--yes")
     assert person.ssh(f"{name}.ez", f"cd {name} && git status --porcelain").stdout == status
+    assert person.ssh(f"{name}.ez", "echo $T").stdout == "kept-9d\n"
     assert "stash@{0}" in person.ssh(f"{name}.ez", f"cd {name} && git stash list").stdout
 
     inside = f"cd {name} && echo inside > made && git -c user.name=A -c user.email=a@b.c commit -qam there"

@@ -90,7 +90,7 @@ def _restore(file: Path, bundle: Bundle, place: Path, bases: Iterable[Path], sin
         for key, value in settings_to_add(bundle.settings, (), into_person=True):
             repo.run("config", "--add", key, value)
         _have_base(repo, file, bases, bundle, sink)
-        repo.run("fetch", "-q", "--no-tags", "--update-shallow", str(file), f"refs/*:{_SAVED}/*", variables=_LOCAL)
+        _unbundle(repo, file)
         seen = _seen(repo)
         left = _names(repo, seen.meta)
         _stashes(repo, seen.meta)
@@ -131,6 +131,16 @@ def _have_base(repo: _Repo, file: Path, bases: Iterable[Path], bundle: Bundle, s
         f"the commits below the saved ones are in no repo that was asked: `{lacks()}`",
         "run it inside a clone of the repo",
     )
+
+
+def _unbundle(repo: _Repo, file: Path) -> None:
+    names = f"refs/*:{_SAVED}/*"
+    done = repo.run("fetch", "-q", "--no-tags", "--update-shallow", str(file), names, variables=_LOCAL, check=False)
+    if done.exit_code or repo.run("rev-parse", "-q", "--verify", _ALL, check=False).exit_code:
+        said = shown(" ".join(done.last_lines(1)))
+        raise SourceError(
+            f"a bundle that is damaged, or none of ez's: `{file}`: {said}", "another one: ez env saved ls"
+        )
 
 
 def _wanted(file: Path) -> list[str]:

@@ -66,14 +66,15 @@ set_up() {
     [ -z "$managed" ] || [ ! -e "$real/commondir" ] || fail occupied
     [ ! -d "$common/reftable" ] || fail reftable
     ! git config --file "$common/config" extensions.partialclone >/dev/null || fail partial
+    format=$(git config --file "$common/config" extensions.objectformat || echo sha1)
+    if [ -f "$own/config" ] &&
+        [ "$(git config --file "$own/config" extensions.objectformat || echo sha1)" != "$format" ]; then
+        # Another repo than the one that was noted.
+        rm -rf "$own"
+    fi
     mkdir -p "$own/objects/info" "$own/info" "$own/refs" "$own/records"
     rm -f "$own"/*.lock "$own/shallow"
     printf 'ref: refs/heads/none\n' >"$own/HEAD"
-    format=$(git config --file "$common/config" extensions.objectformat || echo sha1)
-    if [ "$(cat "$own/format" 2>/dev/null)" != "$format" ]; then
-        rm -f "$own/files.index"
-        printf %s "$format" >"$own/format"
-    fi
     {
         printf '[core]\n\tbare = false\n\tcompression = 3\n\tlooseCompression = 1\n\tbigFileThreshold = 32m\n\trepositoryformatversion = '
         if [ "$format" = sha256 ]; then printf '1\n[extensions]\n\tobjectformat = sha256\n'; else printf '0\n'; fi
