@@ -166,6 +166,8 @@ def _only_work(run: Session, repo: RepoRef, target: str, work: partial[str], *, 
 def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: str, work: partial[str]) -> None:
     """The straight line of `ez env go`, with the work in its place."""
     from ez.cli.compute_create import MachineFlags
+    from ez.cli.env_along import along
+    from ez.cli.env_ports import note_ports
     from ez.cli.go_machine import check_asked, have_computer, open_started
     from ez.cli.keeping import allow_as_before
     from ez.cli.line import make_context
@@ -176,13 +178,22 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     flags = MachineFlags()
     run = check_asked(run, target, flags, named=True)
     entry = record.entry if record and record.entry else "build.envd:build"
-    request: GoRequest = GoRequest(repo, target, entry, run.settings.flag("defaults.agent"))
+    what = along(run, repo, record, target)
+    request: GoRequest = GoRequest(
+        repo,
+        target,
+        entry,
+        run.settings.flag("defaults.agent"),
+        variables=what.variables,
+        shares=what.shares,
+    )
     context: GoContext = make_context(run)
     have = partial(have_computer, run, request, context, flags)
     address = repo.url or repo.path or ""
-    allow_as_before(run, repo.name, record.computer if record else "local", target, address)
+    allow_as_before(run, repo.name, what.origin or "local", target, address)
     secrets = GoSecrets(run, repo.name, target, address, ())
     secrets.check()
     connect_ = partial(open_started, run)
-    go(request, replace(context, have=have, connect=connect_, migrate=work, secrets=secrets.decide))
+    result = go(request, replace(context, have=have, connect=connect_, migrate=work, secrets=secrets.decide))
+    note_ports(run, result.environment, result.computer, result.access.ports, what.ports)
     secrets.settle(agent=request.agent)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 from ez.env.credentials.rules import Rule, Rules
@@ -16,7 +16,13 @@ from tests.integration.places import Place, write_files
 from tests.testbed import Relay
 
 
-def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, name: str) -> None:
+def test_a_day_of_work_up_and_home(
+    place: Place, local: Place, person: Person, folder: Path, home: Path, name: str
+) -> None:
+    write_files(home / "data", {"file": "shared\n"})
+    asked = ("--env", "WORD=said", "--port", "8123", "--mount", "local:./data:/data")
+    person.ez("env", "go", str(folder), "-c", "local", "--no-open", *asked, cwd=home)
+    person.ez("env", "allow", name, "git", "https://git.example.org")
     tree = Tree(folder)
     tree.write("model.py", "stashed = 1\n")
     tree.git("add", "model.py")
@@ -32,19 +38,26 @@ def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, n
     allowed = [Rule("agent"), Rule("git", "https://git.example.org")]
     Rules(records(person.database.parent, name, "local")).begin(str(folder), allowed)
     write_files(person.home / ".config" / "ez", {"config.toml": '[secrets]\nT = "env"\n'})
-    up = person.ez("env", "up", "-c", "box", "--json", cwd=folder).json
+    up = person.ez("env", "up", name, "-c", "box", "--json", cwd=home).json
     assert (up["environment"], up["target"], up["changed"], up["conflicts"]) == (name, "box", True, [])
     assert tree.fingerprint() == before
+    assert person.ssh(f"{name}.box.ez", "echo $WORD; cat /data/file").stdout == "said\nshared\n"
+    rules = [person.ez("env", "allow", name, "-c", computer, "--json").json["rules"] for computer in ("local", "box")]
+    assert rules[0] == rules[1]
+    assert {(rule["kind"], rule["name"]) for rule in rules[1]} == {("agent", ""), ("git", "https://git.example.org")}
+    state = home / ".local/state/ez/link"
+    wanted = [json.loads((state / f"{name}.{where}" / "ports.json").read_text()) for where in ("local", "box")]
+    assert wanted[0]["asked"] == wanted[1]["asked"] != {}
+    person.ez("env", "delete", name, "-c", "local", "--yes")
     assert person.ssh(f"{name}.ez", f"cd {name} && git status --porcelain").stdout == status
     assert person.ssh(f"{name}.ez", "echo $T").stdout == "kept-9d\n"
-    assert person.ez("env", "allow", name, "--json").json["rules"] == [asdict(rule) for rule in allowed]
     assert "stash@{0}" in person.ssh(f"{name}.ez", f"cd {name} && git stash list").stdout
 
     inside = f"cd {name} && echo inside > made && git -c user.name=A -c user.email=a@b.c commit -qam there"
     person.ssh(f"{name}.ez", inside)
-    home = person.ez("env", "home", name, "--json").json
-    assert home["names"] == ["refs/heads/main"]
-    assert "made" in home["paths"]
+    back = person.ez("env", "home", name, "--json").json
+    assert back["names"] == ["refs/heads/main"]
+    assert "made" in back["paths"]
     assert tree.git("log", "-1", "--format=%s") == "there\n"
     assert (folder / "made").read_text() == "inside\n"
     assert not person.ez("env", "home", "--json", cwd=folder).json["changed"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from ez.config import Settings
 from ez.env.kept import cache_directory
 from ez.env.migrate.inherit import inherit
-from ez.env.migrate.loser import keep_loser
 from ez.env.migrate.move import Moved, Order, move
+from ez.env.migrate.saving import save_side
 from ez.env.migrate.side import Side
 from ez.env.reference import canonical, without_secret
 from ez.env.request import GoContext, Request
@@ -132,7 +132,7 @@ def _decided(journey: Journey, take: Take) -> tuple[Order, tuple[str, ...]]:
         return journey.order, ()
     wins = take.computer == names[0]
     loser = journey.target if wins else journey.source
-    saved = keep_loser(loser, take.folder, journey.order.sink)
+    saved = tuple(each.path for each in save_side(loser, take.folder, journey.order.sink))
     for path in saved:
         journey.order.sink(Notice(f"what {loser.name} has is saved: {path}"))
     if not wins:

@@ -317,9 +317,9 @@ def _job_path(settings: Settings, credential: str, place: str) -> Path:
 def _read(path: Path) -> Job | None:
     try:
         found = json.loads(path.read_text("utf-8"))
-        pairs = {
-            name: tuple((str(key), str(value)) for key, value in found.pop(name)) for name in ("options", "without")
-        }
-        return Job(**pairs, **found)
+        options, without = (
+            tuple((str(key), str(value)) for key, value in found.pop(name)) for name in ("options", "without")
+        )
+        return Job(options=options, without=without, **found)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -89,18 +89,28 @@ def submodules_with_work(here: Tree) -> None:
 def large_files(here: Tree) -> None:
     """As LFS has it, whose own program is not asked: a pointer in Git, the content in the work tree and beside it; and
     objects of other commits, a large one too."""
+    here.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
     for size in (10, 3 << 20):
         other = os.urandom(size)
-        digest = hashlib.sha256(other).hexdigest()
-        here.write(f".git/lfs/objects/{digest[:2]}/{digest[2:4]}/{digest}", other)
+        here.write(f"old-{size}", _pointer(other))
+        _put_object(here, other)
     content = os.urandom(300_000)
-    digest = hashlib.sha256(content).hexdigest()
-    here.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
-    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n"
-    here.write("model.bin", pointer)
+    here.write("model.bin", _pointer(content))
     here.commit("a model")
     here.write("model.bin", content)
-    here.git("-c", "filter.lfs.clean=cat >/dev/null; printf %s '" + pointer + "'", "update-index", "model.bin")
+    here.git(
+        "-c", "filter.lfs.clean=cat >/dev/null; printf %s '" + _pointer(content) + "'", "update-index", "model.bin"
+    )
+    _put_object(here, content)
+
+
+def _pointer(content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n"
+
+
+def _put_object(here: Tree, content: bytes) -> None:
+    digest = hashlib.sha256(content).hexdigest()
     here.write(f".git/lfs/objects/{digest[:2]}/{digest[2:4]}/{digest}", content)
 
 
