@@ -10,13 +10,13 @@ import os
 import shlex
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ez.build.commands import output_of
 from ez.build.keys import load_keys
-from ez.errors import BuildError, UsageError
+from ez.errors import BuildError, EzError, UsageError
 
 LARGEST = 500 * 1024
 """Bytes of a secret, as in the Docker CLI."""
@@ -24,24 +24,33 @@ LARGEST = 500 * 1024
 DEFAULT_AGENT = "default"
 
 _SECONDS_FOR_COMMAND = 60.0
-_SPELLING = "write it as `id=NAME,env=VARIABLE`, `id=NAME,src=FILE` or `id=NAME,cmd=COMMAND`"
-_KINDS = {"env": "env", "src": "file", "source": "file", "cmd": "command"}
+_SPELLING = "write it as `id=NAME,env=VARIABLE`, `id=NAME,src=FILE`, `id=NAME,cmd=COMMAND` or `id=NAME,kept=SECRET`"
+_KINDS = {"env": "env", "src": "file", "source": "file", "cmd": "command", "kept": "kept"}
+
+Kept = Callable[[str], Callable[[], bytes] | None]
+"""Finds what is kept under a name, and gives what reads it (EzError where that fails); None where nothing is."""
+
+
+def nothing_kept(name: str) -> None:
+    """The Kept of somebody who keeps no secrets."""
 
 
 @dataclass(frozen=True)
 class Secret:
     """`origin` is a variable's name (`kind` is `env`), a path (`file`) or a command line (`command`), which is split
-    as a shell does and run without one."""
+    as a shell does and run without one, or the name of one that is kept (`kept`), which `fetch` reads."""
 
     id: str
     kind: str
     origin: str
     environment: Mapping[str, str] = field(repr=False, compare=False, hash=False)
+    fetch: Callable[[], bytes] | None = field(default=None, repr=False, compare=False, hash=False)
 
     def read(self) -> bytes:
         """Its value now; blocks as long as a command runs, at most a minute. The line ends that close a command's
         output are not part of it. Raises BuildError, which does not hold the value."""
-        value = {"env": self._variable, "file": self._file, "command": self._output}[self.kind]()
+        ways = {"env": self._variable, "file": self._file, "command": self._output, "kept": self._fetched}
+        value = ways[self.kind]()
         if len(value) > LARGEST:
             raise self._failed(f"it has more than {LARGEST} bytes")
         return value
@@ -75,8 +84,16 @@ class Secret:
             raise self._failed(f"it ended with exit code {code}" if code > 0 else "it was killed, or took too long")
         return value.rstrip(b"\r\n") if len(value) <= LARGEST else value
 
+    def _fetched(self) -> bytes:
+        if self.fetch is None:
+            raise self._failed("nothing is kept under that name")
+        try:
+            return self.fetch()
+        except EzError as error:
+            raise self._failed(error.message) from error
+
     def _failed(self, reason: str) -> BuildError:
-        what = {"env": "variable", "file": "file", "command": "command"}[self.kind]
+        what = {"env": "variable", "file": "file", "command": "command", "kept": "kept secret"}[self.kind]
         return BuildError(f"secret `{self.id}` cannot be read from the {what} `{self.origin}`: {reason}", _SPELLING)
 
 
@@ -89,22 +106,25 @@ class SshAgent:
     keys: tuple[Path, ...] = ()
 
 
-def parse_secret(text: str, environment: Mapping[str, str]) -> Secret:
-    """`id=NAME` with `env=VARIABLE`, `src=FILE` or `cmd=COMMAND`, or with `type=env|file|command` and `src=...`.
+def parse_secret(text: str, environment: Mapping[str, str], kept: Kept = nothing_kept) -> Secret:
+    """`id=NAME` with `env=VARIABLE`, `src=FILE`, `cmd=COMMAND` or `kept=SECRET`, or with `type=env|file|command|kept`
+    and `src=...`.
 
-    With neither it is the variable NAME, or else the file NAME. A value with a comma is quoted, as in CSV: the whole
-    `"cmd=COMMAND"`. Raises UsageError for another spelling and where there is no such variable, file or program.
+    With none it is the variable NAME, or else the file NAME, or else what is kept under NAME. A value with a comma is
+    quoted, as in CSV: the whole `"cmd=COMMAND"`. Raises UsageError for another spelling and where there is no such
+    variable, file, program or secret.
     """
     fields = _fields(text)
     id = fields.pop("id", "")
     kind = fields.pop("type", "")
     key, origin = next(iter(fields.items()), ("", id))
     said = _KINDS.get(key, "")
-    fitting = {said} if key in ("env", "cmd") else set(_KINDS.values())
+    fitting = {said} if key in ("env", "cmd", "kept") else set(_KINDS.values())
     if not id or len(fields) > 1 or (key and not said) or (kind and kind not in fitting):
         raise UsageError(f"not a secret: `{text}`", _SPELLING)
     kind = kind or said
-    secret = Secret(id, kind or ("env" if id in environment else "file"), origin, environment)
+    kind = kind or ("env" if id in environment else "kept" if not Path(id).is_file() and kept(id) else "file")
+    secret = Secret(id, kind, origin, environment, kept(origin) if kind == "kept" else None)
     if reason := _lacking(secret):
         raise UsageError(f"secret `{id}`: {reason}: `{origin}`", _SPELLING)
     return secret
@@ -152,6 +172,8 @@ def _lacking(secret: Secret) -> str:
         return "" if secret.origin in secret.environment else "no such variable"
     if secret.kind == "file":
         return "" if Path(secret.origin).is_file() else "no such file"
+    if secret.kind == "kept":
+        return "" if secret.fetch else "nothing is kept under that name"
     try:
         program = next(iter(shlex.split(secret.origin)), "")
     except ValueError:

@@ -13,9 +13,11 @@ def main() -> None:
 
         sys.stdout.write(f"ez {__version__}\n")
         return
-    from ez.cli.app import run
-    from ez.cli.interrupt import Interrupts
-
+    try:
+        from ez.cli.app import run
+        from ez.cli.interrupt import Interrupts
+    except KeyboardInterrupt:
+        sys.exit(130)
     Interrupts().listen()
     code = run(sys.argv[1:])
     gc.freeze()  # All memory ends with the process: without this Python looks through it once more for what to free.

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -90,7 +91,7 @@ def make_request(flags: BuildFlags, settings: Settings, here: Path) -> BuildRequ
     repo = parse_reference(
         flags.repo, here, flags.ref, name=flags.name, github_over_ssh=settings.agent_socket is not None
     )
-    secrets, agents = parse_lent(flags.secrets, flags.ssh, settings.environment)
+    secrets, agents = parse_lent(flags.secrets, flags.ssh, settings)
     computer = flags.computer or settings.text("defaults.computer")
     platforms = parse_platforms(flags.platforms)
     if flags.print == "llb" and len(platforms) > 1:
@@ -166,14 +167,17 @@ def parse_platforms(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def parse_lent(
-    secrets: tuple[str, ...], ssh: tuple[str, ...], environment: Mapping[str, str]
+    secrets: tuple[str, ...], ssh: tuple[str, ...], settings: Settings
 ) -> tuple[dict[str, Secret], dict[str, SshAgent]]:
     """By their ids. Raises UsageError."""
     if not (secrets or ssh):
         return {}, {}
     from ez.build.secrets import parse_secret, parse_ssh
+    from ez.cli.secret_give import kept_in
 
-    return _by_id(secrets, parse_secret, environment, "--secret"), _by_id(ssh, parse_ssh, environment, "--ssh")
+    find = partial(parse_secret, kept=kept_in(settings))
+    environment = settings.environment
+    return _by_id(secrets, find, environment, "--secret"), _by_id(ssh, parse_ssh, environment, "--ssh")
 
 
 def _by_id(

@@ -10,31 +10,25 @@ import typer
 
 from ez.cli.access import environment, let_in
 from ez.cli.endpoint import ssh_config
-from ez.cli.env_link import Link, link_of
-from ez.cli.keeping import keeper_of, records_of
+from ez.cli.env_link import Link
+from ez.cli.env_reach import Home, agent_words, link_words, look_home
+from ez.cli.keeping import records_of
 from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption
 from ez.cli.output import clean, print_json, print_table, say
 from ez.cli.session import Session, session
-from ez.errors import KeeperError
 from ez.state import EnvironmentRecord
 
 if TYPE_CHECKING:
     from ez.env.credentials.uses import Use
 
 SOCKET = "/run/ez/agent.sock"
+_LACKING = "its image has no Perl, which the socket needs: add `perl` to the packages of the build file"
+_TEST = (
+    f"[ -e {SOCKET} ] || command -v perl >/dev/null || {{ echo '{_LACKING}' >&2; exit 3; }}; "
+    f"SSH_AUTH_SOCK={SOCKET} ssh-add -l"
+)
 _TEST_SECONDS = 60
 _SHOWN = 50
-
-
-@dataclass(frozen=True)
-class Home:
-    """The agent of this computer, as the keeper knows it: where it is, empty for none that answers; `waiting` counts
-    signatures that wait for the person, to confirm or to touch a key."""
-
-    allowed: bool = False
-    socket: str = ""
-    keys: int = 0
-    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,17 +93,7 @@ def _show_uses(run: Session, record: EnvironmentRecord, *, json_output: bool) ->
 
 
 def _look(run: Session, record: EnvironmentRecord) -> AgentState:
-    keeper = keeper_of(run, record.name, record.computer)
-    link = link_of(keeper.ask, record.name, record.computer)
-    home = Home()
-    if link.kept:
-        try:
-            found = keeper.ask("agent", "show")
-        except KeeperError:
-            found = None
-        told = found if isinstance(found, dict) else {}
-        numbers = (int(told.get(name, 0)) for name in ("keys", "waiting"))
-        home = Home(bool(told.get("allowed")), str(told.get("socket", "")), *numbers)
+    link, home = look_home(run, record)
     let_in(run, record.computer)
     return AgentState(record.name, record.computer, link, home, _test(run, record))
 
@@ -118,7 +102,7 @@ def _test(run: Session, record: EnvironmentRecord) -> Inside:
     """Asks the socket for its keys, in a session that brings no agent of its own."""
     alias = f"{record.name}.{record.computer}.ez"
     options = ("-o", "ForwardAgent=no", "-o", "BatchMode=yes", "-T")
-    command = ["ssh", *ssh_config(run).arguments, *options, "--", alias, f"SSH_AUTH_SOCK={SOCKET} ssh-add -l"]
+    command = ["ssh", *ssh_config(run).arguments, *options, "--", alias, _TEST]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TEST_SECONDS, check=False, text=True,
@@ -133,11 +117,5 @@ def _test(run: Session, record: EnvironmentRecord) -> Inside:
 
 def _words(state: AgentState) -> list[str]:
     link, home, inside = state.link, state.home, state.inside
-    kept = "kept" if link.connected else "lost, tried again" if link.kept else "not kept: ez env link start"
-    at_home = f"{home.keys} keys at {home.socket}" if home.socket else "none that answers"
-    if home.waiting:
-        at_home += f"; {home.waiting} of its signatures waits for you: confirm it, or touch the key"
-    if link.kept and not home.allowed:
-        at_home = f"not allowed: ez env allow {state.environment} agent"
     seen = f"{inside.keys} keys at {inside.socket}" if inside.answers else f"none: {inside.said}"
-    return [f"connection: {kept}", f"at home:    {at_home if link.kept else 'not asked'}", f"inside:     {seen}"]
+    return [f"connection: {link_words(link)}", f"at home:    {agent_words(link, home)}", f"inside:     {seen}"]

@@ -8,6 +8,7 @@ import typer
 
 from ez.cli.access import connect, environment
 from ez.cli.env_ports import Shown, forwarded, line_of
+from ez.cli.env_reach import Reach, reach_of
 from ez.cli.options import (
     ComputerOption,
     EnvironmentArgument,
@@ -42,7 +43,8 @@ def info(
             shares = states(host, record.name, of_container(probe.container))
         status = probe.container.status if probe.container else "missing"
         ports = tuple(forwarded(run, record))
-        shown = EnvironmentInfo(record, status, probe.sessions, services, shares, ports)
+        reach = reach_of(run, record)
+        shown = EnvironmentInfo(record, status, probe.sessions, services, shares, ports, reach)
         run.stop_progress()
         if json_output:
             print_json(shown)
@@ -63,6 +65,7 @@ def info(
             *(("port", line_of(one)) for one in ports),
             ("services", ", ".join(services) or "none"),
             *(("share", share_line(share)) for share in shares),
+            *reach.rows,
         )
         for label, value in rows:
             typer.echo(f"{label + ':':<11}{clean(value)}")
@@ -78,3 +81,4 @@ class EnvironmentInfo:
     services: tuple[str, ...]
     shares: tuple[ShareState, ...] = ()
     ports: tuple[Shown, ...] = ()
+    home: Reach | None = None

@@ -18,7 +18,7 @@ from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption, Quie
 from ez.cli.output import print_json, say
 from ez.cli.session import Session, session
 from ez.errors import CommandError, EzError
-from ez.events import Notice, step
+from ez.events import Notice, Output, step
 
 if TYPE_CHECKING:
     from ez.env.editors.choose import EditorChoice
@@ -206,7 +206,7 @@ def _serve(run: Session, place: Entered, wanted: str) -> tuple[Served, tuple[str
     sources = Sources(settings.text("network.npm_registry"), settings.text("mirrors.open_vsx"))
     with step(run.sink, "editor", f"Start {IN_BROWSER[wanted]}") as report:
         try:
-            served = serve(inside, wanted, place.environment, place.workdir, sources)
+            served = serve(inside, wanted, place.environment, place.workdir, sources, _tell(run))
         except CommandError as error:
             what = f"`{place.environment}` cannot be entered: {' '.join(error.result.last_lines(3))}"
             raise EzError(what, f"ez env start {place.environment}") from error
@@ -214,6 +214,10 @@ def _serve(run: Session, place: Entered, wanted: str) -> tuple[Served, tuple[str
     if wanted != "web":
         return served, ()
     return served, _made(run, IN_BROWSER[wanted], lambda: make_web_ready(inside, served, place.workdir, own))
+
+
+def _tell(run: Session) -> Callable[[str], None]:
+    return lambda words: run.sink(Output("editor", words))
 
 
 def _inside(run: Session, place: Entered) -> Inside:

@@ -167,7 +167,9 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     """The straight line of `ez env go`, with the work in its place."""
     from ez.cli.compute_create import MachineFlags
     from ez.cli.go_machine import check_asked, have_computer, open_started
+    from ez.cli.keeping import allow_as_before
     from ez.cli.line import make_context
+    from ez.cli.secret_ask import GoSecrets
     from ez.env.go import go
     from ez.env.request import GoRequest
 
@@ -177,4 +179,10 @@ def _go(run: Session, repo: RepoRef, record: EnvironmentRecord | None, target: s
     request: GoRequest = GoRequest(repo, target, entry, run.settings.flag("defaults.agent"))
     context: GoContext = make_context(run)
     have = partial(have_computer, run, request, context, flags)
-    go(request, replace(context, have=have, connect=partial(open_started, run), migrate=work))
+    address = repo.url or repo.path or ""
+    allow_as_before(run, repo.name, record.computer if record else "local", target, address)
+    secrets = GoSecrets(run, repo.name, target, address, ())
+    secrets.check()
+    connect_ = partial(open_started, run)
+    go(request, replace(context, have=have, connect=connect_, migrate=work, secrets=secrets.decide))
+    secrets.settle(agent=request.agent)

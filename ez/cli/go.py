@@ -14,10 +14,9 @@ from ez.cli.compute_create import MachineFlags
 from ez.cli.env_open import Entered, Opened, open_place
 from ez.cli.env_ports import addresses, note_ports, show_addresses
 from ez.cli.go_machine import check_asked, have_computer, open_started, show_machine_plan, would_make
-from ez.cli.keeping import allow_first, begin
 from ez.cli.line import make_context, project_directory, show_plan
 from ez.cli.output import clean, print_json, say
-from ez.cli.secret_give import hand_over, plan_secrets
+from ez.cli.secret_ask import GoSecrets
 from ez.cli.session import session
 from ez.config import Settings
 from ez.env.editors.choose import check_choice
@@ -80,12 +79,11 @@ def run_go(flags: GoFlags, *, yes: bool, json_output: bool, quiet: bool, verbose
             show_plan(planned, json_output=json_output)
             return
         repo = request.repo.url or request.repo.path or ""
-        secrets = plan_secrets(run, request.name, request.computer, repo, flags.secrets)
-        result = go(replace(request, secrets=bool(secrets)), context)
+        secrets = GoSecrets(run, request.name, request.computer, repo, flags.secrets)
+        secrets.check()
+        result = go(request, replace(context, secrets=secrets.decide))
         note_ports(run, result.environment, result.computer, result.access.ports, ports)
-        allow_first(run, result.environment, result.computer, agent=request.agent, repo=repo)
-        begin(run, result.environment, result.computer)
-        hand_over(run, result.environment, result.computer, secrets, flags.secrets)
+        secrets.settle(agent=request.agent)
         found = addresses(run, result.environment, result.computer, ports)
         entered = result.access
         place = Entered(result.environment, result.computer, entered.alias, entered.workdir, entered.user)

@@ -44,6 +44,18 @@ def allow_first(run: Session, environment: str, computer: str, *, agent: bool, r
         rules.change(remove=[Rule("agent")])
 
 
+def allow_as_before(run: Session, environment: str, before: str, computer: str, repo: str) -> None:
+    """An environment that goes from the computer `before` to another one, and was not there yet, may ask for what it
+    was allowed, and gets the secrets that it had. Raises ConfigError."""
+    from ez.env.credentials.rules import Rules
+    from ez.env.secrets.wanted import WantedFile
+
+    old, new = records_of(run, environment, before), records_of(run, environment, computer)
+    if Rules(new).repo() is None and Rules(old).repo() == repo:
+        Rules(new).begin(repo, Rules(old).all())
+        WantedFile(new).write(WantedFile(old).read())
+
+
 def begin(run: Session, environment: str, computer: str) -> None:
     """Have a connection kept to an environment that was just opened, unless the person wants none. What fails here is
     told and does not fail the command."""
@@ -56,6 +68,10 @@ def begin(run: Session, environment: str, computer: str) -> None:
 
 def again(run: Session, environment: str, computer: str) -> None:
     """The same for one that was opened before, as after a restart of this computer; silent where it cannot be."""
+    from ez.cli.detach import detach
+    from ez.env.shares.home import serve_again
+
+    serve_again(run.settings, environment, computer, detach)
     if run.settings.flag("link.keep") and (records_of(run, environment, computer) / "allow.json").exists():
         with suppress(EzError, OSError):
             keep(run, environment, computer, wait=False)

@@ -85,7 +85,7 @@ def lock(
             if not state.current:
                 raise EzError(f"`{NAME}` does not have all that the build file names", "ez lock")
             return
-        lent = parse_lent(tuple(secrets or ()), tuple(ssh or ()), run.settings.environment)
+        lent = parse_lent(tuple(secrets or ()), tuple(ssh or ()), run.settings)
         computer = compute or run.settings.text("defaults.computer")
         request = Request(
             repo,

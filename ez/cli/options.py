@@ -26,7 +26,9 @@ ComputerArgument = Annotated[str | None, typer.Argument(metavar="NAME", help="Th
 SecretOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--secret", metavar="SPEC", help="id=NAME[,env=VARIABLE|,src=FILE]: for steps that mount it; repeatable."
+        "--secret",
+        metavar="SPEC",
+        help="id=NAME[,env=VARIABLE|,src=FILE|,kept=SECRET]: for steps that mount it; repeatable.",
     ),
 ]
 SshOption = Annotated[

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ez.cli.keeping import records_of
 from ez.cli.session import Session
+from ez.config import Settings
 from ez.errors import SecretError
 from ez.events import Notice, step
 
@@ -16,18 +19,41 @@ if TYPE_CHECKING:
 
 
 def secrets_of(run: Session) -> Secrets:
+    return _secrets(run.settings)
+
+
+def kept_in(settings: Settings) -> Callable[[str], Callable[[], bytes] | None]:
+    """What reads a secret of that name; None where there is none."""
+
+    def find(name: str) -> Callable[[], bytes] | None:
+        store = _secrets(settings)
+        return partial(store.get, name) if name in {one.name for one in store.all()} else None
+
+    return find
+
+
+def _secrets(settings: Settings) -> Secrets:
     from ez.env.secrets.store import Secrets
 
-    settings = run.settings
     return Secrets(settings.directories.config, settings.text("link.secrets"), settings.environment)
 
 
-def plan_secrets(run: Session, environment: str, computer: str, repo: str, asked: Sequence[str]) -> tuple[Wanted, ...]:
+def plan_secrets(
+    run: Session,
+    environment: str,
+    computer: str,
+    repo: str,
+    asked: Sequence[str],
+    of_repo: Mapping[str, str] = MappingProxyType({}),
+    *,
+    quiet: bool = False,
+) -> tuple[Wanted, ...]:
     """What the environment gets: those of `--secret`, which are allowed by that, those it got before, and those that
-    settings ask for. A repo alone is not enough, and what another repo was allowed does not count. Raises SecretError
-    for one of `--secret` that nobody has set."""
+    settings and the repo (`of_repo`, name -> form) ask for. A repo alone is not enough, and what another repo was
+    allowed does not count; which it does not get is told unless `quiet`. Raises SecretError for one of `--secret` that
+    nobody has set."""
     records = records_of(run, environment, computer)
-    if not asked and not run.settings.secrets and not (records / "secrets.json").exists():
+    if not asked and not run.settings.secrets and not of_repo and not (records / "secrets.json").exists():
         return ()
     from ez.env.credentials.rules import Rules
     from ez.env.secrets.wanted import WantedFile, of_settings, parse_wanted
@@ -40,10 +66,12 @@ def plan_secrets(run: Session, environment: str, computer: str, repo: str, asked
     rules = Rules(records)
     kept = rules.all() if rules.repo() == repo else ()
     allowed = {rule.name for rule in kept if rule.kind == "secret"} | {entry.name for entry in now}
-    told, refused = of_settings(run.settings.secrets, allowed)
-    for name in refused:
+    wishes = {name: (form, True) for name, form in of_repo.items()}
+    told, refused = of_settings({**wishes, **run.settings.secrets}, allowed)
+    for name in () if quiet else refused:
         what = f"the repo wants your secret `{name}`, which it does not get"
-        run.sink(Notice(f"{what}; where it may: ez env allow {environment} secret {name}", "warning"))
+        allow = f"ez env allow {environment} secret {name}"
+        run.sink(Notice(f"{what}; where it may: {allow}, then `ez env go` again", "warning"))
     before = tuple(entry for entry in WantedFile(records).read() if entry.name in allowed)
     return tuple(sorted({*now, *told, *before}))
 

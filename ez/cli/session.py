@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ez.cli.output import JsonSink, PlainSink, combine, say, start_log, wants_colour
+from ez.cli.output import JsonSink, PlainSink, clean, combine, say, start_log, wants_colour
 from ez.config import Settings, project_at, resolve
 from ez.errors import EzError, UsageError
 from ez.events import Notice, Sink
@@ -93,6 +93,11 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
     if _read(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
         say("nothing was changed")
         raise EzError("not confirmed", f"answer y, or add {flag}")
+
+
+def ask_whether(question: str) -> bool:
+    """On a terminal; whoever only presses Enter says no."""
+    return _read(f"{clean(question)} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def answer(question: str) -> str:

@@ -12,7 +12,7 @@ GRACE_SECONDS = 300
 """Between the watchdog's announcement and the stop; see `scripts/idle.sh`."""
 
 SIGNALS = {
-    "login": "somebody types at a login, or an editor or a notebook talks to it",
+    "login": "somebody works at a login, in an editor or a notebook",
     "processor": "its processors compute",
     "network": "it transfers data",
     "card": "its cards compute",

@@ -181,32 +181,22 @@ def start(host: Host, spec: ContainerSpec, image: Image, *, force: bool = False)
     lines = [f"EZ_UID={spec.uid}", f"EZ_GID={spec.gid}", f"EZ_WORKDIR={spec.workdir}"]
     lines += ["EZ_SECRETS=yes"] if spec.secrets else []
     lines += [f"{key}={value}" for key, value in (*spec.network, *spec.extra, *spec.private)]
-    arguments = [spec.name, spec.spec, "force" if force else "keep", *create_arguments(spec), image.reference]
+    paths = binds.paths_program(spec.shares, (spec.uid, spec.gid))
+    arguments = [spec.name, spec.spec, "force" if force else "keep", paths, *create_arguments(spec), image.reference]
     try:
         result = host.script(script("start"), arguments, input="\n".join([*lines, ""]).encode(), timeout=180)
     except CommandError as error:
         raise _translate(spec, error) from error
-    _link_shares(host, spec)
     return parse_probe(result.text)
 
 
-def _link_shares(host: Host, spec: ContainerSpec) -> None:
-    """Have the paths of shares in the container; one round trip where there are any."""
-    from ez.env.shares.mounting import program
-
-    words = [*binds.links(spec.shares), "--", *binds.volumes(spec.shares)]
-    if words == ["--"]:
-        return
-    command = ["docker", "exec", "--user", "root", spec.name, "sh", "-c", program("links"), "ez-links"]
-    try:
-        host.run([*command, f"{spec.uid}:{spec.gid}", *words], timeout=60)
-    except CommandError as error:
-        taken = [line.partition(" ")[2] for line in error.result.last_lines() if line.startswith("ez-taken ")]
-        if not taken:
-            raise
-        raise ContainerError(
-            f"the image of `{spec.environment}` has files where a share is wanted: `{taken[0]}`", "choose another path"
-        ) from error
+def link_shares(host: Host, spec: ContainerSpec) -> None:
+    """Have the paths of shares in the running container; one round trip where there are any. Raises ContainerError."""
+    if program := binds.paths_program(spec.shares, (spec.uid, spec.gid)):
+        try:
+            host.run(["docker", "exec", "--user", "root", spec.name, "sh", "-c", program], timeout=60)
+        except CommandError as error:
+            raise _translate(spec, error) from error
 
 
 def create_arguments(spec: ContainerSpec) -> list[str]:
@@ -266,6 +256,7 @@ def _address(address: str) -> str:
 
 
 _REFUSALS = (
+    ("ez-taken", "the image of `{environment}` has files where a share is wanted", "choose another path"),
     (
         "ez-foreign-container",
         "a container that ez did not make has the name `{name}`",

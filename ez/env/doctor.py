@@ -18,6 +18,7 @@ from ez.compute.reach import reach
 from ez.config import Settings
 from ez.env.check import Check
 from ez.env.doctor_clouds import cloud_checks
+from ez.env.doctor_link import link_check
 from ez.env.engine import buildkitd_there, engine_here, engine_of
 from ez.errors import EzError, HostError, HostKeyError, HostUnreachableError, LoginError, PrepareError
 from ez.models import Computer, LocalEndpoint
@@ -44,6 +45,7 @@ def checks(settings: Settings, computer: Computer, connect: Callable[[Computer],
     yield _agent(settings)
     yield _ssh_config(settings)
     yield _index(settings)
+    yield link_check(settings)
     yield from cloud_checks(settings)
     yield from _computer(settings, computer, connect)
 

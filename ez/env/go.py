@@ -6,7 +6,8 @@ is missing, so that killing ez anywhere and running the same line again ends in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from ez.build.definition import Definition
 from ez.build.engines.address import Address
@@ -20,7 +21,7 @@ from ez.env.migrate.keeper import have_keeper
 from ez.env.need import gives_by_cdi, why_no_cards
 from ez.env.probe import Container, Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest
-from ez.env.shares import binds, chosen
+from ez.env.shares import binds, check, chosen
 from ez.env.shares import home as shares_home
 from ez.env.source import Source
 from ez.env.steps import (
@@ -33,6 +34,7 @@ from ez.env.steps import (
     make_ready,
     refuse_other_repo,
 )
+from ez.errors import ContainerError, EzError
 from ez.events import Notice, step
 from ez.models import Access, Image
 from ez.ssh.host import Host
@@ -69,6 +71,8 @@ def go(request: GoRequest, context: GoContext) -> GoResult:
             ready, probe = make_ready(request, context, host)
             source = bring_source(request, context, host)
             definition, source = define(request, context, host, source)
+            if context.secrets is not None:
+                request = replace(request, secrets=context.secrets(source.directory))
             ready, probe = equip(request, context, host, ready, definition, probe)
             image, probe, changed = run(request, context, host, ready, definition, source, probe)
             with step(context.sink, "access", "Publish access"):
@@ -103,36 +107,60 @@ def run(
     reference = image_reference(request.name, definition.digest)
     shares = chosen.combined(request.shares, probe.container, definition.runtime.home)
     shares = binds.on_this_computer(shares) if host.is_local else shares
+    check.check_paths(shares, request.name, definition.runtime)
     spec = _specify(request, context, ready, definition, source, reference, probe.container, shares)
     if container.is_current(spec, probe.container) and not request.rebuild:
         if not access.lets_in(context, probe):
             access.prepare_home(request, context, host)
+        # An ez that was killed may have left them out.
+        container.link_shares(host, spec)
         _say_skipped(context)
         return Image(reference, "", definition.digest, built=False), probe, ()
     if probe.container is not None and probe.container.running and probe.sessions:
         context.confirm(
             f"`{request.name}` changed and has to be replaced; {probe.sessions} open SSH sessions in it end. Go on?"
         )
+    check.check_there(host, request.name, spec.shares, ready.facts.home, probe.container, definition.digest)
     _ask_for_mounts(request, context, spec, probe)
     asked = BuildRequest(request.repo, request.computer, request.entry, request.agent, request.rebuild)
     with engine_of(host, Address.unix(ready.socket)) as engine:
         image = have_image(asked, context, Place(host, source, definition, engine, ready.socket))
-    if any(share.is_mounted for share in (*spec.shares, *chosen.of_container(probe.container))):
+    earlier = chosen.of_container(probe.container)
+    _bring(request, context, host, ready, spec, spec.shares, earlier)
+    try:
+        with step(context.sink, "start", f"Start {request.name}") as report:
+            home = ready.facts.home
+            folders = (*mounts.below_home(spec.mounts, home), *binds.made_folders(spec.shares, home))
+            access.prepare_home(request, context, host, folders)
+            if not host.is_local:
+                have_keeper(host)
+            probe = container.start(host, spec, image, force=request.rebuild)
+            report.detail = ", ".join(
+                f"{port.address}:{port.host} -> {port.container}"
+                for port in (probe.container.ports if probe.container else ())
+            )
+    except ContainerError:
+        # The container from before is there again, and so are its shares.
+        with suppress(EzError):
+            _bring(request, context, host, ready, spec, earlier, spec.shares)
+        raise
+    return image, probe, (*(("build",) if image.built else ()), "start")
+
+
+def _bring(
+    request: GoRequest,
+    context: GoContext,
+    host: Host,
+    ready: Ready,
+    spec: container.ContainerSpec,
+    shares: chosen.Shares,
+    before: chosen.Shares,
+) -> None:
+    """Have the computer mount the shares, and nothing of those `before` that are others."""
+    if any(share.is_mounted for share in (*shares, *before)):
         from ez.env.shares.mounting import bring
 
-        bring(host, ready.facts, request.name, spec.shares, (spec.uid, spec.gid), context.network, context.sink)
-    with step(context.sink, "start", f"Start {request.name}") as report:
-        home = ready.facts.home
-        folders = (*mounts.below_home(spec.mounts, home), *binds.made_folders(spec.shares, home))
-        access.prepare_home(request, context, host, folders)
-        if not host.is_local:
-            have_keeper(host)
-        probe = container.start(host, spec, image, force=request.rebuild)
-        report.detail = ", ".join(
-            f"{port.address}:{port.host} -> {port.container}"
-            for port in (probe.container.ports if probe.container else ())
-        )
-    return image, probe, (*(("build",) if image.built else ()), "start")
+        bring(host, ready.facts, request.name, shares, (spec.uid, spec.gid), context.network, context.sink)
 
 
 def _ask_for_mounts(request: GoRequest, context: GoContext, spec: container.ContainerSpec, probe: Probe) -> None:

@@ -32,7 +32,7 @@ def inspect(host: Host, environment: str) -> Probe:
 
 def start(host: Host, environment: str) -> Probe:
     """Start the stopped container and wait until it can be entered. Raises ContainerError where there is none."""
-    arguments = [container_name(environment), "", "resume"]
+    arguments = [container_name(environment), "", "resume", ""]
     try:
         return parse_probe(host.script(script("start"), arguments, input=b"", timeout=START_SECONDS).text)
     except CommandError as error:

@@ -21,7 +21,9 @@ from ez.env.kept import history_path
 from ez.env.need import gpu_need, idle_of
 from ez.env.probe import Probe
 from ez.env.request import BuildRequest, GoContext, GoRequest, Request
+from ez.env.shares import binds, check, chosen
 from ez.env.steps import connect, image_reference, look
+from ez.models import Runtime
 from ez.ssh.host import Host
 
 _WORDS = {"engine": "make the image", "registry": "push", "local": "write files to"}
@@ -57,10 +59,23 @@ def plan_go(request: GoRequest, context: GoContext) -> Plan:
         steps = ", ".join(step.title for step in missing)
         actions.append(Action("prepare", steps or "nothing to do"))
         actions.append(Action("source", _source(request, facts.home, host)))
+        actions += _shares(request, host, definition, probe, facts.home)
         actions += _rest(request, host, facts.engine.socket, definition, probe, bool(missing))
         return Plan(request.name, computer.name, definition.digest if definition else "", tuple(actions))
     finally:
         host.close()
+
+
+def _shares(request: GoRequest, host: Host, definition: Definition | None, probe: Probe, home: str) -> Iterator[Action]:
+    """One for each; raises UsageError where one is refused."""
+    runtime = Runtime() if definition is None else definition.runtime
+    shares = chosen.combined(request.shares, probe.container, runtime.home)
+    shares = binds.on_this_computer(shares) if host.is_local else shares
+    check.check_paths(shares, request.name, runtime)
+    digest = definition.digest if definition else ""
+    check.check_there(host, request.name, shares, home, probe.container, digest)
+    for share in shares:
+        yield Action("share", f"{share.text} at {share.target}" + (", only to be read" if share.read_only else ""))
 
 
 def plan_build(request: BuildRequest, context: GoContext) -> Plan:

@@ -72,7 +72,8 @@ class GoContext:
     one. `detach` starts `ez` with arguments as a process that outlives this one, None where that cannot be. `have`
     finds a computer and starts or makes it in a cloud, None where that is not to be done. `finished` are the runs of
     build files so far, which one command needs once: `ez.build.frontends.Given`. `migrate` brings the work to the
-    computer before anything else does, and says in a phrase what it did."""
+    computer before anything else does, and says in a phrase what it did. `secrets` is told where the repo's files
+    are, and says whether the environment gets any."""
 
     settings: Settings
     network: Network
@@ -85,4 +86,5 @@ class GoContext:
     detach: Callable[[Sequence[str]], None] | None = None
     have: Callable[[str], Computer] | None = None
     migrate: Callable[[Host], str] | None = None
+    secrets: Callable[[Path], bool] | None = None
     finished: dict[object, Any] = field(default_factory=dict)

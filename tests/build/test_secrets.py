@@ -9,7 +9,7 @@ import pytest
 
 from ez.build import secrets
 from ez.build.secrets import LARGEST, Secret, parse_secret, parse_ssh
-from ez.errors import BuildError, UsageError
+from ez.errors import BuildError, SecretError, UsageError
 
 CANARY = "canary-5c1f"
 
@@ -44,10 +44,25 @@ def test_a_secret_is_read_when_asked(tmp_path: Path, environment: dict[str, str]
     assert CANARY not in repr(secret)
 
 
+def test_a_secret_that_is_kept_is_read_when_asked(environment: dict[str, str]) -> None:
+    kept = {"KEPT": CANARY.encode, "TOKEN": CANARY.encode}
+    for text in ("id=KEPT", "id=x,kept=KEPT", "id=x,type=kept,src=KEPT"):
+        secret = parse_secret(text, environment, kept.get)
+        assert secret.read() == CANARY.encode()
+    assert parse_secret("id=TOKEN", environment, kept.get).kind == "env"
+
+    def locked() -> bytes:
+        raise SecretError("the keyring refused: KeyringLocked")
+
+    with pytest.raises(BuildError, match="kept secret `KEPT`: the keyring refused"):
+        parse_secret("id=KEPT", environment, {"KEPT": locked}.get).read()
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        "id=x,kept=ABSENT",
         "TOKEN",
         "id=",
         "id=x",

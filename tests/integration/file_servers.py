@@ -17,6 +17,8 @@ SMB_USER, SMB_PASSWORD = "nobody", "hunter2%(x)s;'$y"
 
 KEY_ID, KEY_SECRET = "AKIAEZEXAMPLE", "s3cret/+key=value"
 
+DAV_USER, DAV_PASSWORD = "ann", "dav-pass/word"
+
 _CONFIG = """\
 [global]
     server role = standalone server
@@ -106,6 +108,14 @@ def object_store(host: str, folder: Path) -> Server:
     """Amazon's API by moto; it believes every key."""
     port = free_port(host)
     return Server([sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)], host, port, folder)
+
+
+def webdav(folder: Path, host: str) -> Server:
+    """A WebDAV server, rclone's own, that knows DAV_USER; what rclone serves it speaks."""
+    folder.mkdir(parents=True)
+    port = free_port(host)
+    command = ["sh", "-c", 'RCLONE_USER=$1 RCLONE_PASS=$2 exec rclone serve webdav "$3" --addr "$4"', "sh"]
+    return Server([*command, DAV_USER, DAV_PASSWORD, str(folder), f"{host}:{port}"], host, port, folder)
 
 
 def free_port(host: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ PLAIN = """\
 
 def build():
     base(image="ubuntu:22.04", dev=True)
+"""
+
+SERVER = """
+use IO::Socket::INET; use IO::Handle;
+my $door = IO::Socket::INET->new(LocalAddr => shift, LocalPort => shift, Listen => 5, ReuseAddr => 1) or die;
+while (my $guest = $door->accept) {
+    while (<$guest>) { last if /^\\r?$/ }
+    print $guest "HTTP/1.0 200 OK\\r\\n\\r\\ninside"; close $guest;
+}
 """
 
 ENGINE = "command -v docker >/dev/null || exit 0"
@@ -71,6 +81,11 @@ class Place:
         """References of the images made for an environment."""
         listed = self.root(f"{ENGINE}; docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' ez/{environment}")
         return set(listed.split())
+
+    def serve(self, environment: str, port: int, address: str) -> None:
+        """Have somebody inside who answers `inside` to every request."""
+        words = f"{shlex.quote(SERVER)} {address} {port}"
+        self.root(f"docker exec -d -u envd ez-{environment} perl -e {words}")
 
     def remove(self, container: str) -> None:
         self.root(

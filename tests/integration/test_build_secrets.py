@@ -18,7 +18,7 @@ import pytest
 from tests.build.buildkit.fronted import Door, fronted
 from tests.build.buildkit.session.doors import server_tls
 from tests.integration.leaks import Canaries, Seen, Watch, in_files, in_image, on_engine
-from tests.integration.person import Person
+from tests.integration.person import EZ, Person
 from tests.integration.places import PLAIN, Place, commit, write_files
 from tests.integration.private_index import PACKAGE, USER, Doors, standing
 from tests.testbed import GitServer, Testbed
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.engine
 PROGRAM = """\
 from ez.build import Git, Image, Secret
 
-secrets = [Secret("variable"), Secret("file"), Secret("command")]
+secrets = [Secret("variable"), Secret("file"), Secret("command"), Secret("stored")]
 image = (
     Image("{registry}/library/debian:12"){python}
-    .run("cd /run/secrets && cat variable file command | sha256sum >/mounted; : {salt}", secrets=secrets)
+    .run("cd /run/secrets && cat variable file command stored | sha256sum >/mounted; : {salt}", secrets=secrets)
     .run('printf %s "$http_proxy" | sha256sum >/proxy; : {salt}')
     .run('test -S "$SSH_AUTH_SOCK"; : {salt}', ssh=True)
     .copy_from(Git("{repo}", known_hosts={known_hosts!r}), "/", "/source")
@@ -59,7 +59,7 @@ NEW_LAYERS = "/var/lib/docker/overlay2 -maxdepth 1 -newerct @{since}"
 @pytest.fixture
 def secrets(git_server: GitServer) -> Canaries:
     """One for each way; of the key that the agent has, a line of its file."""
-    names = ("variable", "file", "command", "index", "proxy", "registry")
+    names = ("variable", "file", "command", "stored", "index", "proxy", "registry")
     key = git_server.user_key.read_text().splitlines()[-3]
     return Canaries({**{name: f"canary-{name}-{uuid.uuid4().hex}" for name in names}, "key": key}, USER)
 
@@ -113,6 +113,8 @@ def kept(person: Person, doors: Doors, secrets: Canaries, registry: str) -> set[
         "command": secrets.values["command"],
     }
     write_files(person.home, files)
+    value = secrets.values["stored"].encode()
+    subprocess.run([EZ, "secret", "set", "stored"], input=value, env=person.environment, check=True)
     return {(name, str(person.home / path)) for path, text in files.items() for name in secrets.found_in(text)}
 
 
@@ -150,7 +152,8 @@ def test_secrets_are_nowhere(
     began = time.time()
     lent = (
         *("--secret", "id=variable,env=HIDDEN", "--secret", f"id=file,src={person.home}/file"),
-        *("--secret", f"id=command,cmd=cat {person.home}/command", "--ssh", f"default={git_server.user_key}"),
+        *("--secret", f"id=command,cmd=cat {person.home}/command", "--secret", "id=stored"),
+        *("--ssh", f"default={git_server.user_key}"),
     )
     image, pushed = f"ez-test/{name}:1", f"{registry}/ez-test/{name}"
     outputs = ["-t", image, "-o", f"type=registry,name={pushed}:1"]
@@ -178,7 +181,7 @@ def test_secrets_are_nowhere(
 def used(where: Place, image: str, secrets: Canaries, doors: Doors) -> None:
     """They all did what they are for."""
     wanted = {
-        "/mounted": "".join(secrets.values[name] for name in ("variable", "file", "command")),
+        "/mounted": "".join(secrets.values[name] for name in ("variable", "file", "command", "stored")),
         "/proxy": doors.proxy,
         "/token": secrets.values["variable"],
     }

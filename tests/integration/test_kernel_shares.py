@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from ez.env.shares.model import Share, parse_share
-from ez.env.shares.mounting import conf_of, program, rclone_of
+from ez.env.shares.mounting import conf_of, rclone_of
+from ez.env.shares.programs import program
 from tests.integration.file_servers import SMB_PASSWORD, SMB_USER, Server, nfs_server, samba
 from tests.testbed import world as testbed_world
 from tests.testbed.kernel import KernelComputer

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.env.link.box import until
 from tests.env.source.server import git_http_server
 from tests.integration.person import EZ, Done, Person
@@ -153,7 +154,10 @@ def test_a_kept_connection_brings_the_agent_and_comes_back(opened: Opened) -> No
     shown = opened.ez("env", "agent", NAME, "--json").json
     assert shown["home"] == {"allowed": True, "socket": str(opened.agent.socket), "keys": 2, "waiting": 0}
     assert shown["inside"] == {"socket": "/run/ez/agent.sock", "answers": True, "keys": 2, "said": ""}
-    assert opened.ez("env", "info", NAME, "--json").json["sessions"] == 0
+    info = opened.ez("env", "info", NAME, "--json").json
+    assert (info["sessions"], info["home"]["link"], info["home"]["agent"]) == (0, first, shown["home"])
+    assert {"kind": "agent", "name": ""} in info["home"]["allowed"]
+    assert [one["name"] for one in info["home"]["secrets"]] == sorted(VALUES)
     opened.inside("git commit -q --allow-empty -m more && git push -q origin HEAD")
     assert opened.ez("env", "agent", NAME, "--log", "--json").json[-1]["answer"] == "signed"
 
@@ -255,6 +259,23 @@ def test_secrets_are_in_memory_and_nowhere_else(opened: Opened) -> None:
         for value in VALUES.values():
             assert value not in text
             assert base64.b64encode(value.encode()).decode() not in text
+
+
+def test_a_repo_that_is_cloned_gets_what_its_person_agrees_to(opened: Opened) -> None:
+    """Its `ez.toml` asks for OTHER."""
+    _set(opened.person, "OTHER", "other-7c1f")
+    go = ("env", "go", opened.person.environments()[NAME]["repo_url"], "-c", "box", "--name", NAME, "--no-open")
+    assert "the repo wants your secret `OTHER`, which it does not get" in opened.ez(*go, "--yes").stderr
+    for answer, files in (("n\n", "AS_FILE\n"), ("y\n", "AS_FILE\nOTHER\n")):
+        with Terminal(opened.person, *go) as terminal:
+            assert f"/{NAME}.git wants your secret `OTHER` as /run/secrets/OTHER." in terminal.until("[y/N]")
+            terminal.send(answer)
+            terminal.rest()
+            assert terminal.code() == 0
+        assert opened.inside("ls /run/secrets") == files
+    assert "wants" not in opened.ez(*go).stderr
+    opened.ez("env", "allow", NAME, "secret", "OTHER", "--remove")
+    opened.ez("secret", "give", NAME)
 
 
 def test_a_restarted_environment_gets_its_secrets_again(opened: Opened) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 from tests.env.migrate.places import described
 from tests.env.source.places import Tree
-from tests.integration.person import Person
+from tests.integration.person import EZ, Person
 from tests.integration.places import Place, write_files
 from tests.testbed import Relay
 
@@ -24,10 +25,14 @@ def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, n
 
     planned = person.ez("env", "up", "-c", "box", "--dry-run", "--json", cwd=folder).json
     assert "staged" in planned["paths"]
+    subprocess.run([EZ, "secret", "set", "T"], input=b"kept-9d", env=person.environment, check=True)
+    write_files(person.home / ".config" / "ez", {"config.toml": '[secrets]\nT = "env"\n'})
     up = person.ez("env", "up", "-c", "box", "--json", cwd=folder).json
     assert (up["environment"], up["target"], up["changed"], up["conflicts"]) == (name, "box", True, [])
     assert tree.fingerprint() == before
     assert person.ssh(f"{name}.ez", f"cd {name} && git status --porcelain").stdout == status
+    assert person.ssh(f"{name}.ez", "echo $T").stdout == "kept-9d\n"
+    assert person.ez("env", "allow", name, "--json").json["rules"] == [{"kind": "agent", "name": ""}]
     assert "stash@{0}" in person.ssh(f"{name}.ez", f"cd {name} && git stash list").stdout
 
     inside = f"cd {name} && echo inside > made && git -c user.name=A -c user.email=a@b.c commit -qam there"
@@ -55,8 +60,18 @@ def test_a_day_of_work_up_and_home(place: Place, person: Person, folder: Path, n
     person.ssh(f"{name}.ez", f"echo 2 > {name}/watched")
     watching.until(f"brought 1 file from box to {folder}")
     assert (folder / "watched").read_text() == "2\n"
+    assert not person.ez("env", "up", "-c", "box", "--no-start", "--json", cwd=folder).json["changed"]
     watching.interrupt()
-    assert watching.wait().code == 130
+    done = watching.wait()
+    assert (done.code, "Traceback" in done.stderr) == (130, False)
+
+    tree.write("watched", "here\n")
+    person.ssh(f"{name}.ez", f"echo there > {name}/watched")
+    taken = person.ez("env", "sync", name, "--take", "box", "--json").json["ways"]
+    assert (folder / "watched").read_text() == "there\n"
+    saved = taken[0]["saved"][0]
+    assert tree.git("bundle", "list-heads", saved).count("refs/ez/files") == 1
+    assert "--take is one of" in person.ez("env", "home", name, "--take", "elsewhere", code=2).told
 
 
 def test_cut_off_at_any_point_it_goes_on(place: Place, person: Person, folder: Path, name: str) -> None:
@@ -84,6 +99,19 @@ def test_cut_off_at_any_point_it_goes_on(place: Place, person: Person, folder: P
             relay.restore()
         assert person.ez("env", "home", name, "--to", str(second), "--json").json["conflicts"] == []
         assert described(Tree(second)) == wanted
+
+        watching = person.start("env", "sync", name, "--to", str(second), "--watch")
+        (second / "watched").write_text("1\n")
+        watching.until("brought 1 file from local")
+        relay.cut()
+        watching.until("trying again until Ctrl-C")
+        for file in ("watched", "more"):
+            (second / file).write_text("2\n")
+        relay.restore()
+        watching.until("brought 2 files from local")
+        assert computer.exec(f"cat /home/{computer.user}/ez/{name}/watched").stdout == "2\n"
+        watching.interrupt()
+        assert watching.wait().code == 130
     computer.exec(f"rm -rf /home/{computer.user}/ez/{name} /home/{computer.user}/ez/.ez/.source/{name}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.env.link.box import until
 from tests.integration.person import Person
 from tests.integration.places import Place, write_files
 from tests.testbed.docker import docker
@@ -34,6 +35,11 @@ def test_files_of_the_computer_come_in_once_the_person_agrees(local: Place, pers
         _texts(person.home / "own/data/one", person.home / ".cache/envd/data/images/two", repo / "three") == "1\n2\n3\n"
     )
     assert "(web)" in person.ez("env", "info", name).stdout
+    local.serve(name, 9000, "0.0.0.0")
+    until(lambda: bool(person.ez("env", "ports", name, "--json").json))
+    (port,) = person.ez("env", "ports", name, "--json").json
+    assert (port["why"], port["url"]) == ("published", f"http://{name}.localhost:{port['here']}")
+    assert person.run("curl", "-s", "--max-time", "10", port["url"]).stdout == "inside"
 
     # Agreed once: another change of the build file raises no question.
     (repo / "build.envd").write_text(BUILD.replace("VALUE", "OTHER"))

@@ -6,7 +6,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.integration.file_servers import (
+    DAV_PASSWORD,
+    DAV_USER,
     KEY_ID,
     KEY_SECRET,
     SMB_PASSWORD,
@@ -21,6 +23,7 @@ from tests.integration.file_servers import (
     Server,
     object_store,
     samba,
+    webdav,
 )
 from tests.integration.person import EZ, Person
 from tests.integration.places import PLAIN, Place, commit, write_files
@@ -40,6 +43,7 @@ class World:
     repo: Path
     smb: Server
     store: Server
+    dav: Server
 
     @property
     def computer(self) -> TestComputer:
@@ -98,12 +102,13 @@ def world(testbed: Testbed) -> Iterator[World]:
         address = testbed.world.address(1)
         smb = samba(home / "samba", address)
         store = object_store(address, home)
-        for server in (smb, store):
+        dav = webdav(home / "dav", address)
+        for server in (smb, store, dav):
             server.start()
             stack.callback(server.stop)
         repo = commit(write_files(home / "work" / NAME, {"build.envd": PLAIN, "data/mine": "mine"}))
         computer.exec("mkdir -p /srv/sets; echo set >/srv/sets/one; chmod -R a+rwX /srv/sets")
-        made = World(person, Place("box", computer), relay, repo, smb, store)
+        made = World(person, Place("box", computer), relay, repo, smb, store, dav)
         made.objects.create_bucket(Bucket="bucket")
         stack.callback(lambda: person.ez("env", "delete", NAME, "--yes", code=None))
         yield made
@@ -117,6 +122,7 @@ def sources(world: World) -> dict[str, str]:
         "/sets": "/srv/sets",
         "/kept": "volume:kept",
         "/team": f"smb://{SMB_USER}@{world.smb.host}:{world.smb.port}/team",
+        "/dav": "rclone:dav:deep",
         "~/objects": f"s3://bucket/deep?endpoint=http://{world.store.host}:{world.store.port}",
     }
 
@@ -136,17 +142,23 @@ def test_shares_of_each_kind(world: World) -> None:
     found = sources(world)
     assert log_in(world, found["/team"], SMB_PASSWORD, "--keep")["kept"]
     log_in(world, found["~/objects"], KEY_SECRET, "--user", KEY_ID)
+    hidden = run("rclone", "obscure", "-", stdin=DAV_PASSWORD).stdout.strip()
+    section = (
+        f"[dav]\ntype = webdav\nurl = http://{world.dav.host}:{world.dav.port}\nvendor = other\nuser = {DAV_USER}\n"
+    )
+    log_in(world, found["/dav"], f"{section}pass = {hidden}\n")
+    (world.dav.folder / "deep").mkdir()
     flags = [f"{source}:{target}{':ro' if target in ('/frozen', '/sets') else ''}" for target, source in found.items()]
     mounts = [word for flag in flags for word in ("--mount", flag)]
     world.person.ez("env", "go", ".", "-c", "box", "--name", NAME, "--no-open", *mounts, cwd=world.repo)
     assert set(world.states().values()) <= {"up", "wait", "bound", "missing"}
     world.until(lambda: set(world.states().values()) == {"up", "bound"})
 
-    world.inside(
-        "cp /data/mine /team/mine; cp /data/mine ~/objects/mine; cat /sets/one >/kept/one; echo new >/data/new"
-    )
+    world.inside("for p in /team ~/objects /dav; do cp /data/mine $p/mine; done; cat /sets/one >/kept/one")
+    world.inside("echo new >/data/new")
     assert (world.repo / "data" / "new").read_text() == "new\n"
-    world.until(lambda: (world.smb.folder / "mine").exists() and "deep/mine" in world.stored())
+    there = (world.smb.folder / "mine", world.dav.folder / "deep" / "mine")
+    world.until(lambda: all(path.exists() for path in there) and "deep/mine" in world.stored())
     assert world.inside("cat /frozen/mine /team/mine ~/objects/mine /kept/one") == "mineminemineset\n"
     assert (
         world.inside("for p in /frozen /sets; do touch $p/x 2>/dev/null || echo no; done; id -u; stat -c %u /team/mine")
@@ -173,18 +185,53 @@ def test_what_logs_in_is_nowhere_to_be_found(world: World) -> None:
 
 def test_a_run_that_changes_nothing_leaves_the_container(world: World) -> None:
     before = world.container()
+    planned = world.person.ez("env", "go", ".", "-c", "box", "--name", NAME, "--dry-run", "--json", cwd=world.repo).json
+    told = [action["action"] for action in planned["actions"] if action["step"] == "share"]
+    assert len(told) == len(sources(world))
+    assert "/srv/sets at /sets, only to be read" in told
+    # What an ez that was killed has left out is made up for.
+    world.root(f"docker exec -u root ez-{NAME} rm /data")
     done = world.person.ez("env", "go", ".", "-c", "box", "--name", NAME, "--no-open", cwd=world.repo)
     assert "it already runs" in done.stderr
     assert world.container() == before
 
 
-@pytest.mark.parametrize("mount", ["/srv/none:/none", "volume:kept:/usr/x", "local:./none:/x", "s3://bucket:/data/x"])
+REFUSED = {
+    "/srv/none:/none": "no such folder on `box`",
+    "volume:kept:/usr/x": "cannot be at",
+    "local:./none:/x": "no such folder on this computer",
+    "s3://bucket:/data/x": "a share in a share",
+    "s3://bucket:/home": "cannot be at",
+    f"s3://bucket:~/{NAME}": f"`/home/envd/{NAME}` is there",
+    "s3://bucket:/var/log": "has files where a share is to be",
+}
+
+
+@pytest.mark.parametrize("mount", REFUSED)
 def test_a_mount_that_is_refused_replaces_nothing(world: World, mount: str) -> None:
+    """And is told before anything is built."""
     before = world.container()
-    world.person.ez(
+    done = world.person.ez(
         "env", "go", ".", "-c", "box", "--name", NAME, "--no-open", "--mount", mount, code=None, cwd=world.repo
     )
+    assert REFUSED[mount] in done.told
+    assert "Build" not in done.stderr
     assert world.container() == before
+
+
+def test_what_the_image_has_is_found_too_late_and_taken_back(world: World) -> None:
+    """A container that is stopped cannot be asked: the new one is made, refused, and gives way to the one before."""
+    before = world.container()
+    world.root(f"docker stop -t 1 ez-{NAME}")
+    done = world.person.ez(
+        *("env", "go", ".", "-c", "box", "--name", NAME, "--no-open", "--mount", "s3://bucket:/var/log"),
+        code=1,
+        cwd=world.repo,
+    )
+    assert "has files where a share is wanted: /var/log" in done.told
+    assert world.container() == before
+    assert "log" not in world.root("ls /etc/ez/shares")
+    world.person.ez("env", "start", NAME)
     assert world.inside("cat /data/mine") == "mine"
     assert world.place.containers(NAME).keys() == {f"ez-{NAME}"}
 
@@ -236,30 +283,46 @@ def test_the_folder_of_this_computer_outlives_its_connection(world: World) -> No
 
 
 def test_a_restart_of_the_computer(world: World) -> None:
-    """What logs in by a file is there again, what was in memory is asked for anew."""
+    """What logs in by a file is there again, what was in memory is asked for anew; nobody has to do anything. The
+    folder's own process is gone too, as after a restart here: the connection that is kept begins another."""
     before = world.container()
+    world.person.ez("env", "link", "start", NAME)
+    run("pkill", "-9", "-f", f"share hold {world.person.home}/")
     world.computer.reboot()
     world.until(lambda: world.root(f"docker inspect -f '{{{{.State.Running}}}}' ez-{NAME} || true").strip() == "true")
-    world.person.ez("env", "go", ".", "-c", "box", "--name", NAME, "--no-open", cwd=world.repo)
-    world.until(lambda: world.states()["team"] == world.states()["data"] == "up", 90)
+    world.until(lambda: world.states()["team"] == world.states()["data"] == "up", 120)
+    assert world.states()["objects"] == "login"
+    world.person.ez("env", "link", "stop", NAME)
     assert world.inside("cat /team/mine /data/mine /kept/one") == "mineminese" + "t\n"
     assert world.container() == before
 
 
+@contextmanager
+def blocked(server: Server) -> Iterator[None]:
+    """What a provider does at home: packets of this computer to that port are dropped, those of others are not."""
+    rule = ("INPUT", "-i", "lo", "-p", "tcp", "-d", server.host, "--dport", str(server.port), "-j", "DROP")
+    run("iptables", "-I", *rule)
+    try:
+        yield
+    finally:
+        run("iptables", "-D", *rule)
+
+
 def test_the_companys_share_at_home(world: World) -> None:
-    """Through the connection to a computer that reaches it, without root; and a folder of that computer."""
+    """Its port is closed here: through a computer that reaches it, which nobody names, without root."""
     person, source = world.person, sources(world)["/team"]
     at = person.home / "team"
-    refused = person.ez("share", "open", source, "-c", "box", "--at", str(at), code=1).told
-    assert "ez share login" in refused
-    assert not at.is_mount()
-    log_in(world, source, "wrong", "--here")
-    assert "logon is invalid" in person.ez("share", "open", source, "-c", "box", "--at", str(at), code=1).told
-    log_in(world, source, SMB_PASSWORD, "--here")
-    opened = person.ez("share", "open", source, "-c", "box", "--at", str(at), "--json").json
-    assert (opened["path"], opened["through"]) == (str(at), "box")
-    (at / "from-home").write_text("home")
-    world.until(lambda: (world.smb.folder / "from-home").exists())
+    with blocked(world.smb):
+        refused = person.ez("share", "open", source, "--at", str(at), code=1).told
+        assert "ez share login" in refused
+        assert not at.is_mount()
+        log_in(world, source, "wrong", "--here")
+        assert "logon is invalid" in person.ez("share", "open", source, "--at", str(at), code=1).told
+        log_in(world, source, SMB_PASSWORD, "--here", "--keep")
+        opened = person.ez("share", "open", source, "--at", str(at), "--json").json
+        assert (opened["path"], opened["through"]) == (str(at), "box")
+        (at / "from-home").write_text("home")
+        world.until(lambda: (world.smb.folder / "from-home").exists())
     person.ez("share", "open", "/srv/sets", "-c", "box", "--at", str(person.home / "sets"))
     assert (person.home / "sets" / "one").read_text() == "set\n"
     assert {row["opened"] for row in person.ez("share", "ls", "--json").json} == {str(person.home / "sets"), str(at)}
@@ -268,6 +331,12 @@ def test_the_companys_share_at_home(world: World) -> None:
         person.ez("share", "close", name)
     assert not at.exists()
     assert person.ez("share", "close", source, code=1).told
+    assert run("grep", "-rlF", SMB_PASSWORD, str(person.home), check=False).stdout == ""
+    with blocked(world.smb):
+        world.smb.stop()
+        assert "through a computer" in person.ez("share", "open", source, "--at", str(at), code=1).told
+    log_in(world, source, SMB_PASSWORD, "--here", "--forget")
+    assert "ez share login" in person.ez("share", "open", source, "-c", "box", "--at", str(at), code=1).told
 
 
 def test_nothing_is_left(world: World) -> None:

@@ -31,14 +31,6 @@ def build():
     base(image="ubuntu:22.04", dev=True)
     runtime.expose(envd_port=7001)
 """
-SERVER = """
-use IO::Socket::INET; use IO::Handle;
-my $door = IO::Socket::INET->new(LocalAddr => shift, LocalPort => shift, Listen => 5, ReuseAddr => 1) or die;
-while (my $guest = $door->accept) {
-    while (<$guest>) { last if /^\\r?$/ }
-    print $guest "HTTP/1.0 200 OK\\r\\n\\r\\ninside"; close $guest;
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -53,9 +45,8 @@ class Opened:
         """Run a shell script in the container past SSH."""
         return self.place.root(f"docker exec -u envd ez-{NAME} sh -c {shlex.quote(script)}", check=False)
 
-    def serve(self, port: int, address: str = "127.0.0.1") -> None:
-        """Have somebody who answers at a port inside."""
-        self.place.root(f"docker exec -d -u envd ez-{NAME} perl -e {shlex.quote(SERVER)} {address} {port}")
+    def serve(self, port: int) -> None:
+        self.place.serve(NAME, port, "127.0.0.1")
 
     def ports(self) -> dict[int, dict[str, Any]]:
         return {one["port"]: one for one in self.person.ez("env", "ports", NAME, "--json").json}

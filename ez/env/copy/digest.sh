@@ -6,6 +6,6 @@ while read -r count path; do
     # The point keeps line ends at the end of a name.
     path=$(printf '%b.' "$path")
     digest=$(head -c "$count" 2>/dev/null <"${path%.}" | sha256sum 2>/dev/null)
-    [ -r "${path%.}" ] || digest=
-    printf '%s\n' "${digest%% *}-"
+    [ -r "${path%.}" ] || digest=-
+    printf '%s\n' "${digest%% *}"
 done

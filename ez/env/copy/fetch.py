@@ -86,8 +86,7 @@ class Fetcher:
         for old in [found for found in existing if is_old_part(found, names[-1], part)]:
             self._folder.remove((*names[:-1], old))
         # What may not be read leaves no part.
-        handle = await self._sftp.open(source, wire.FLAG_READ)
-        try:
+        async with self._sftp.opened(source, wire.FLAG_READ) as handle:
             descriptor = self._folder.open((*names[:-1], part), os.O_RDWR | os.O_CREAT)
             try:
                 await self._data(source, handle, descriptor, known, size)
@@ -95,8 +94,6 @@ class Fetcher:
                 os.utime(descriptor, (modified, modified))
             finally:
                 os.close(descriptor)
-        finally:
-            await self._sftp.close(handle)
         self._folder.rename((*names[:-1], part), names[-1])
         self._tally.files += 1
 

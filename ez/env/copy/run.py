@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from ez.build.running import run
 from ez.env.copy.ends import End, Route, path_there
 from ez.env.copy.globs import expand
 from ez.env.copy.places import Job, fetch, send
@@ -51,7 +52,7 @@ def copy(
     Raises CopyError for what could not be copied, after all else was; HostUnreachableError where the environment
     cannot be entered, LinkLostError where the connection is lost again and again.
     """
-    asyncio.run(_copy(route, way, tally, mask, again, checksum))
+    run(_copy(route, way, tally, mask, again, checksum))
     tally.sink(Progress("copy", tally.travelled, tally.files))
     if tally.faults:
         told = "\n".join(f"  {path}: {reason}" for path, reason in tally.faults[:_TOLD])

@@ -147,8 +147,7 @@ class Sender:
         try:
             start = await self._start(descriptor, part, begun, status.st_size)
             access = wire.FLAG_WRITE | wire.FLAG_CREATE | (0 if start else wire.FLAG_TRUNCATE)
-            handle = await self._sftp.open(part, access)
-            try:
+            async with self._sftp.opened(part, access) as handle:
                 tasks: list[asyncio.Task[None]] = []
                 try:
                     for at in range(start, status.st_size, CHUNK):
@@ -159,8 +158,6 @@ class Sender:
                 finally:
                     await settle(tasks)
                 await self._sftp.set(handle, mode=_bits(status), modified=int(status.st_mtime))
-            finally:
-                await self._sftp.close(handle)
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
                 raise SftpError(4, "it changed while it was copied; copy it again")

@@ -111,6 +111,18 @@ class Sftp:
             await self.close(handle)
         return found
 
+    @asynccontextmanager
+    async def opened(self, path: bytes, access: int) -> AsyncIterator[bytes]:
+        """A file's handle. Who ends the block by cancelling it ends the connection too, and need not wait here."""
+        handle = await self.open(path, access)
+        try:
+            yield handle
+        except Exception:
+            with suppress(SftpError, LinkLostError):
+                await self.close(handle)
+            raise
+        await self.close(handle)
+
     async def open(self, path: bytes, access: int, mode: int = 0o600) -> bytes:
         body = text(path) + number(access) + wire.wanted(mode=mode if access & wire.FLAG_CREATE else None)
         return (await self._ask(wire.OPEN, body, wire.HANDLE)).text()
@@ -264,6 +276,8 @@ async def open_sftp(command: Sequence[str], environment: Mapping[str, str]) -> A
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
+            # A terminal's Ctrl-C is for ez.
+            start_new_session=True,
             limit=2 * _LONGEST,
         )
         sftp = Sftp(process, errors)

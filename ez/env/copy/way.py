@@ -49,7 +49,7 @@ class _Digests:
                 self._process.stdin.write(b"%d %s\n" % (size, _escaped(path)))
                 await self._process.stdin.drain()
             line = await self._process.stdout.readline()
-            return line.decode("ascii", "replace").strip().rstrip("-")
+            return line.decode("ascii", "replace").strip().strip("-")
 
     async def end(self) -> None:
         if self._process is not None:
@@ -65,6 +65,7 @@ class _Digests:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
 
 

@@ -23,7 +23,7 @@ HUB = "docker.io"
 
 _HOST = r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*"
 _PLACE = re.compile(rf"(?:{_HOST}|\[[0-9a-f:.]{{2,45}}\])(?::[1-9][0-9]{{0,4}})?")
-_GPG_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .@_+<>!-]{0,199}")
+_GPG_KEY = re.compile(r"[<=]?[^\W_].{0,199}")
 _HUB_NAMES = ("https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io", HUB)
 
 
@@ -139,7 +139,7 @@ def registry(name: str) -> str | None:
 
 def gpg_key(name: str) -> str | None:
     """A key as Git's `user.signingkey` names it, else None. Never a word that begins with `-`."""
-    return name if _GPG_KEY.fullmatch(name) else None
+    return name if _GPG_KEY.fullmatch(name) and name.isprintable() else None
 
 
 def is_place(text: str) -> bool:

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ez.env.link.service import Keep
@@ -53,7 +54,7 @@ class Connection:
         """Raises LinkLostError, with what OpenSSH said, where the environment cannot be entered."""
         control = keep.sockets / "c"
         for left in keep.sockets.glob("c*"):
-            left.unlink(missing_ok=True)
+            _end_left(keep, left)
         said = keep.records / "ssh.log"
         options = [word for option in _OPTIONS for word in ("-o", option)]
         command = [*keep.ssh, "-N", "-M", "-S", str(control), *options, "--", keep.alias]
@@ -137,6 +138,20 @@ class Connection:
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
             raise LinkLostError(f"not possible over the connection to `{self.environment}`: {shorten(said[0], 300)}")
+
+
+def _end_left(keep: Keep, control: Path) -> None:
+    """What a keeper that was killed has left: its `ssh`, which would stay for as long as the connection."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [*keep.ssh, "-S", str(control), "-O", "exit", "--", keep.alias],
+            env=dict(keep.variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+    control.unlink(missing_ok=True)
 
 
 def _last_line(said: Path) -> str:

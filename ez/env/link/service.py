@@ -18,6 +18,7 @@ SERVICES: Mapping[str, str] = {
     "credentials": "ez.env.credentials.service:make",
     "ports": "ez.env.ports.service:make",
     "secrets": "ez.env.secrets.service:make",
+    "shares": "ez.env.shares.service:make",
 }
 """Name of a service -> `module:function`; the name is the first word of what other processes ask."""
 

@@ -124,7 +124,9 @@ def _decided(journey: Journey, take: Take) -> tuple[Order, tuple[str, ...]]:
     """Whose version counts, after what the other side has is saved. Raises UsageError for a computer that is none."""
     names = (journey.source.host.name, journey.target.host.name)
     if take.computer not in names:
-        raise UsageError(f"--take is one of `{names[0]}` and `{names[1]}`, not `{shown(take.computer)}`")
+        raise UsageError(
+            f"--take is one of `{names[0]}` and `{names[1]}`, not `{shown(take.computer)}`", "name one of them"
+        )
     found = move(journey.source, journey.target, replace(journey.order, dry_run=True)).conflicts
     if not found:
         return journey.order, ()

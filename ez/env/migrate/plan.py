@@ -6,6 +6,7 @@ What only the source changed travels, what both changed differently is named and
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -71,7 +72,7 @@ def plan(source: Seen, target: Seen, base: Base, in_the_way: Collection[str] = (
     mine = empty if blocked else source.changes
     theirs = target.changes
     files, file_conflicts = _merge(mine.files, theirs.files)
-    clashing = (set(in_the_way) | _case_clashes(files, target)) & set(files)
+    clashing = (set(in_the_way) | _clashes(files, target)) & set(files)
     file_conflicts |= clashing
     files = {path: entry for path, entry in files.items() if path not in clashing}
     staged, staged_conflicts = _merge(mine.staged, theirs.staged)
@@ -159,14 +160,15 @@ def _merge(mine: Mapping[str, Entry], theirs: Mapping[str, Entry]) -> tuple[dict
     return travels, conflicts
 
 
-def _case_clashes(files: Mapping[str, Entry], target: Seen) -> set[str]:
-    """Paths that would be one file where the file system takes upper and lower case for the same."""
-    if not target.folds_case:
+def _clashes(files: Mapping[str, Entry], target: Seen) -> set[str]:
+    """Paths that would be one file where the file system takes different names for the same."""
+    if not (target.folds_case or target.folds_unicode):
         return set()
     folded: dict[str, list[str]] = {}
     for path, (mode, _) in files.items():
         if mode != NOTHING:
-            folded.setdefault(path.casefold(), []).append(path)
+            name = unicodedata.normalize("NFC", path) if target.folds_unicode else path
+            folded.setdefault(name.casefold() if target.folds_case else name, []).append(path)
     return {path for paths in folded.values() if len(paths) > 1 for path in paths}
 
 

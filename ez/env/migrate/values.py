@@ -130,7 +130,8 @@ class Base:
 
 @dataclass(frozen=True)
 class Seen:
-    """One side. `changes` are those since `base`. Of an absent repo only `path` is known."""
+    """One side. `changes` are those since `base`. Of an absent repo only `path` is known, and which names its file
+    system takes for the same: those that differ in case, or in how letters with marks are composed."""
 
     here: bool
     path: str
@@ -142,6 +143,7 @@ class Seen:
     source: str = ""
     module: str = ""
     folds_case: bool = False
+    folds_unicode: bool = False
     pending: bool = False
     carried: str = ""
     stash_torn: bool = False
@@ -157,9 +159,10 @@ class Seen:
 
 def read_seen(reply: Reply) -> Seen:
     """The answer of `look.sh`."""
-    if reply.value("repo") == "absent":
-        return Seen(False, reply.value("path"))
     values = reply.values
+    folds_case, folds_unicode = "folds-case" in values, "folds-unicode" in values
+    if reply.value("repo") == "absent":
+        return Seen(False, reply.value("path"), folds_case=folds_case, folds_unicode=folds_unicode)
     meta = Meta.parse(reply.value("meta"))
     tip = values.get("stash-tip", "")
     seen = Seen(
@@ -172,7 +175,8 @@ def read_seen(reply: Reply) -> Seen:
         format=values.get("format", "sha1"),
         source=values.get("source", ""),
         module=values.get("module", ""),
-        folds_case="folds-case" in values,
+        folds_case=folds_case,
+        folds_unicode=folds_unicode,
         pending="pending" in values,
         carried=values.get("carried", ""),
         stash_torn=bool(meta.stash) and meta.stash[-1].split(" ")[1] != tip,

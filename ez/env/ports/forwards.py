@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -16,6 +17,9 @@ from ez.env.ports.held import hold
 from ez.env.ports.relay import Relay
 from ez.env.ports.watching import MOST, Listener
 from ez.errors import EzError
+
+_KEPT_SECONDS = 3600.0
+_now = time.monotonic
 
 Why = Literal["asked", "exposed", "opened", "published", "left"]
 
@@ -47,6 +51,7 @@ class Forwards:
         self._way = way
         self._alone = threading.RLock()
         self._found: dict[int, tuple[Forward, Relay]] = {}
+        self._heard: dict[int, float] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -78,6 +83,7 @@ class Forwards:
         """Give the port here back; False where there is none."""
         with self._alone:
             _, relay = self._found.pop(port, (None, None))
+            self._heard.pop(port, None)
             if relay is not None:
                 self._run(relay.close())
             return relay is not None
@@ -85,9 +91,10 @@ class Forwards:
     def listening(self, listeners: Sequence[Listener]) -> tuple[Forward, ...]:
         """What programs inside listen on now; gives what is forwarded because of it for the first time.
 
-        What nobody listens on any more keeps its place here, for the program that comes again.
+        What nobody listens on any more keeps its place here for a while, for the program that comes again.
         """
         with self._alone:
+            self._let_go()
             now = {listener.port: listener.program for listener in listeners}
             for port, (forward, relay) in self._found.items():
                 program = now.get(port, forward.program)
@@ -97,6 +104,7 @@ class Forwards:
             for port in new[: MOST - len(self._found)]:
                 with suppress(EzError, OSError):
                     self.want(port, why="opened", program=now[port], listens=True)
+            self._heard.update((port, _now()) for port in now if port in self._found)
             return tuple(self._found[port][0] for port in new if port in self._found)
 
     def shown(self) -> tuple[Forward, ...]:
@@ -109,6 +117,12 @@ class Forwards:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
+
+    def _let_go(self) -> None:
+        long_ago = _now() - _KEPT_SECONDS
+        for port, (forward, _) in list(self._found.items()):
+            if forward.why == "opened" and not forward.listens and self._heard.get(port, long_ago) <= long_ago:
+                self.drop(port)
 
     def _make_room(self, count: int) -> None:
         idle = [port for port, (forward, _) in self._found.items() if forward.why == "opened" and not forward.listens]

@@ -1,10 +1,11 @@
 # Make the environment's container be what was asked for, and wait until it can be entered.
 # $1 container name, $2 digest of its specification, $3 `keep`, `force` to replace it in any case, or `resume` to
-# start it as it is; the rest are arguments of `docker create`. Standard input is an env file.
+# start it as it is, $4 a program for a new one, as root inside, which may refuse it; the rest are arguments of
+# `docker create`. Standard input is an env file.
 # Prints `host-key ...` and `container <json>` lines. Images that the environment no longer needs go in the end.
 set -u
-name=$1 spec=$2 mode=$3
-shift 3
+name=$1 spec=$2 mode=$3 program=$4
+shift 4
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 # One at a time on this computer too: another person's ez may be at work on the same environment. The lock is not in
@@ -48,15 +49,20 @@ if [ -n "$wanted" ]; then
     fi
     docker container rename "$name.new" "$name" || exit 1
 fi
-error=$(docker container start "$name" 2>&1 >/dev/null) || {
+go_back() {
     # One that was there before holds files that a person may want.
     [ -z "$wanted" ] || docker container rm --force "$name" >/dev/null 2>&1
     if [ -n "$replaced" ]; then
         docker container rename "$name.old" "$name"
         [ "$ran" != true ] || docker container start "$name" >/dev/null 2>&1
     fi
-    fail "$error"
+    fail "$1"
 }
+error=$(docker container start "$name" 2>&1 >/dev/null) || go_back "$error"
+if [ -n "$wanted" ] && [ -n "$program" ]; then
+    error=$(docker exec -u root "$name" sh -c "$program" 2>&1) ||
+        [ "$(docker container inspect --format '{{.State.Running}}' "$name" 2>/dev/null)" != true ] || go_back "$error"
+fi
 [ -z "$replaced" ] || docker container rm --force "$name.old" >/dev/null 2>&1
 
 tries=0

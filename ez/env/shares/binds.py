@@ -7,10 +7,12 @@ the share was gone for a while, and below a directory whatever is mounted anew a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
 from ez.env.shares.model import FOLDER, LOCAL, VOLUME, Share
+from ez.env.shares.programs import program
 
 ROOT = "/var/lib/ez/shares"
 """On the computer: `ROOT/ENVIRONMENT/SHARE`."""
@@ -42,6 +44,15 @@ def bind_arguments(environment: str, shares: Iterable[Share], home: str) -> list
 def links(shares: Iterable[Share]) -> list[str]:
     """Pairs of a path inside and what it leads to."""
     return [word for share in shares if share.is_mounted for word in (share.target, f"{INSIDE}/{share.name}")]
+
+
+def paths_program(shares: Iterable[Share], owner: tuple[int, int]) -> str:
+    """What has the paths of shares in a container, as root; empty where there are none."""
+    listed = tuple(shares)
+    words = [*links(listed), "--", *volumes(listed)]
+    if words == ["--"]:
+        return ""
+    return f"set -- {shlex.join([':'.join(map(str, owner)), *words])}\n{program('links')}"
 
 
 def volumes(shares: Iterable[Share]) -> list[str]:

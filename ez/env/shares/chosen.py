@@ -21,6 +21,8 @@ LABEL = "ez.shares"
 LEFT_OUT = "none"
 """The source that takes away what was at a path."""
 
+_KEYS = (".ssh", ".gnupg", ".aws", ".azure", ".config/ez", ".config/gcloud", ".kube", ".local/share/keyrings")
+
 Shares = tuple[Share, ...]
 
 
@@ -105,12 +107,26 @@ def _with_folder(share: Share, here: Path, *, below: Path | None) -> Share:
     real = Path(os.path.realpath(folder))
     if not real.is_dir():
         raise UsageError(f"no such folder on this computer: `{shown(str(folder))}`", "make it, or correct the share")
+    _refuse_keys(real)
     if below is None:
         return replace(share, place=str(real))
     top = Path(os.path.realpath(below))
     if real != top / folder.relative_to(below):
         raise UsageError(f"a link leads the repo's share out of it: `local:{shown(written)}`", "remove that link")
+    if not share.read_only and (".git" in real.relative_to(top).parts or (real / ".git").exists()):
+        # What Git runs here is written there.
+        raise UsageError(f"a repo may not share its own `.git`: `local:{shown(written)}`", "write :ro behind its path")
     return replace(share, place=str(real), below=str(top))
+
+
+def _refuse_keys(folder: Path) -> None:
+    """A whole home, or where a person's keys are: whoever is root on a computer would have them."""
+    home = Path(os.path.realpath(Path.home()))
+    keys = [home / name for name in _KEYS]
+    if home.is_relative_to(folder) or any(folder.is_relative_to(place) for place in keys):
+        raise UsageError(
+            f"a computer would have your keys: `local:{shown(str(folder))}`", "share a folder of your work"
+        )
 
 
 def _left_out(text: str) -> str:

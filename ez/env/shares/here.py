@@ -196,6 +196,8 @@ def _hold_once(path: Path, job: Job, settings: Settings, ssh: Sequence[str]) -> 
         return "closed"
     except FileNotFoundError as error:
         return f"not installed here: {error.filename}"
+    except EzError as error:
+        return error.message
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -234,6 +236,8 @@ def _login(kind: str, known: Mapping[str, str]) -> dict[str, str]:
         user, secret = _SECRETS[kind]
         told = _obscured(known["secret"]) if kind == SMB else known["secret"]
         return {user: known["user"], secret: told, **({"domain": known["domain"]} if "domain" in known else {})}
+    if "sas" in known:
+        return {"sas_url": known["sas"]}
     return {"key" if "user" in known else "service_account_credentials": known["secret"]}
 
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,13 +74,25 @@ def serve(context: GoContext, computer: Computer, environment: str, shares: Iter
         context.detach(["share", "hold", str(path)])
 
 
+def serve_again(settings: Settings, environment: str, computer: str, detach: Callable[[Sequence[str]], None]) -> None:
+    """Have its folders served where they were and nobody does so, as after a restart of this computer."""
+    path = job_path(settings, environment, computer)
+    if path.exists() and not is_served(path):
+        detach(["share", "hold", str(path)])
+
+
 def stop(settings: Settings, environment: str, computer: str) -> None:
     """The process that serves them ends within seconds."""
     job_path(settings, environment, computer).unlink(missing_ok=True)
 
 
 def job_path(settings: Settings, environment: str, computer: str) -> Path:
-    return settings.directories.state / "shares" / f"{environment}.{computer}.json"
+    return job_file(settings.directories.state, environment, computer)
+
+
+def job_file(state: Path, environment: str, computer: str) -> Path:
+    """`state` is ez's state directory."""
+    return state / "shares" / f"{environment}.{computer}.json"
 
 
 def is_served(path: Path) -> bool:

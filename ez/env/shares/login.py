@@ -6,20 +6,27 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ez.config import Settings
-from ez.env.shares.model import AZBLOB, GCS, RCLONE, S3, SMB, Share
+from ez.env.shares.model import AZBLOB, AZURE_BLOBS, GCS, RCLONE, S3, SMB, Share
 from ez.errors import EzError, UsageError
 from ez.names import shown
+
+if TYPE_CHECKING:
+    from ez.env.secrets.store import Secrets
 
 QUESTIONS = {
     SMB: "password",
     S3: "secret access key",
-    AZBLOB: "account key",
+    AZBLOB: "account key or SAS",
     GCS: "service account's JSON",
     RCLONE: "section of rclone.conf",
 }
 """What the secret of each kind is called."""
+
+_NAME = "share-{}"
+"""Of a login in a keyring."""
 
 
 def unknown_kind(share: Share) -> None:
@@ -36,37 +43,58 @@ def lines_of(share: Share, user: str, domain: str, secret: str) -> dict[str, str
         return {"line": _checked(_section(secret))}
     if share.kind == GCS:
         return {"secret": _checked(_one_line_json(secret))}
+    if share.kind == AZBLOB and "sig=" in secret:
+        return {"sas": _checked(_sas_address(share, secret.strip()))}
     found = {"user": _checked(user), "secret": _checked(secret.strip("\r\n"))}
     return {**found, "domain": _checked(domain)} if domain else found
 
 
 def store_here(settings: Settings, share: Share, lines: Mapping[str, str], *, lasts: bool) -> None:
-    """Keep it for `ez share open`: in memory where this system has a place for that, else in a file of this person."""
-    for folder in places(settings):
-        (folder / share.credential).unlink(missing_ok=True)
-    if not lines:
-        return
-    folder = places(settings)[-1 if lasts else 0]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / share.credential, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write("".join(f"{key}={value}\n" for key, value in lines.items()))
+    """Keep it for `ez share open`: in memory where this system has a place for that, to last in its keyring.
+
+    Raises SecretError.
+    """
+    memory = _memory(settings)
+    if memory is not None:
+        (memory / share.credential).unlink(missing_ok=True)
+    kept = _kept(settings)
+    name = _NAME.format(share.credential)
+    if any(known.name == name for known in kept.all()):
+        kept.remove(name)
+    text = "".join(f"{key}={value}\n" for key, value in lines.items())
+    if text and (lasts or memory is None):
+        kept.set(name, text.encode())
+    elif text and memory is not None:
+        memory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(memory / share.credential, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def known_here(settings: Settings, credential: str) -> dict[str, str]:
-    """What logs in, of that name; empty where nobody has."""
-    for folder in places(settings):
+    """What logs in, of that name; empty where nobody has. Raises SecretError for a keyring that is locked."""
+    memory = _memory(settings)
+    text = ""
+    if memory is not None:
         with suppress(FileNotFoundError):
-            text = (folder / credential).read_text("utf-8")
-            return dict(line.partition("=")[::2] for line in text.splitlines())
-    return {}
+            text = (memory / credential).read_text("utf-8")
+    kept, name = _kept(settings), _NAME.format(credential)
+    if not text and any(known.name == name for known in kept.all()):
+        text = kept.get(name).decode()
+    return dict(line.partition("=")[::2] for line in text.splitlines())
 
 
-def places(settings: Settings) -> tuple[Path, ...]:
-    """Folders for what logs in, memory first."""
+def _memory(settings: Settings) -> Path | None:
+    """A folder in memory of this person alone, until they log out."""
     runtime = settings.environment.get("XDG_RUNTIME_DIR", "")
-    lasting = settings.directories.config / "credentials"
-    return (Path(runtime) / "ez" / "credentials", lasting) if runtime.startswith("/") else (lasting,)
+    return Path(runtime) / "ez" / "credentials" if runtime.startswith("/") else None
+
+
+def _kept(settings: Settings) -> Secrets:
+    """Beside those of `ez secret`, which environments get."""
+    from ez.env.secrets.store import Secrets
+
+    return Secrets(settings.directories.config / "shares", settings.text("link.secrets"), settings.environment)
 
 
 def _section(text: str) -> str:
@@ -78,6 +106,14 @@ def _section(text: str) -> str:
             "not a section of rclone.conf: it has no `type`", "rclone config show REMOTE | ez share login ..."
         )
     return "\t".join(kept)
+
+
+def _sas_address(share: Share, text: str) -> str:
+    """Of a container: what the cloud's pages give, with or without the address in front."""
+    if text.startswith(("https://", "http://")):
+        return text
+    domain = dict(share.options).get("endpoint", AZURE_BLOBS)
+    return f"https://{share.server}.{domain}/{share.place.split('/')[0]}?{text.lstrip('?')}"
 
 
 def _one_line_json(text: str) -> str:

@@ -15,6 +15,7 @@ NFS, SMB, S3, AZBLOB, GCS, RCLONE = "nfs", "smb", "s3", "azblob", "gcs", "rclone
 MOUNTED = (LOCAL, NFS, SMB, S3, AZBLOB, GCS, RCLONE)
 """What the computer mounts; folders and volumes are there already."""
 
+AZURE_BLOBS = "blob.core.windows.net"
 AZURE_FILES = "file.core.windows.net"
 """Where Azure's SMB shares are: `//ACCOUNT.file.core.windows.net/SHARE`."""
 
@@ -186,6 +187,9 @@ def _checked_options(kind: str, query: str) -> tuple[tuple[str, str], ...]:
     for key, value in found.items():
         if key not in _OPTIONS[kind] or not re.fullmatch(r"[\x21-\x7e]{1,500}", value):
             raise ValueError(f"no option of such a share, `{shown(key)}`")
+        if kind == AZBLOB and not _HOST.fullmatch(value):
+            # rclone puts the account in front of it, as clouds of countries have it.
+            raise ValueError(f"not a domain, `endpoint={shown(value)}`, as blob.core.chinacloudapi.cn")
     return tuple(sorted(found.items()))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 
 from ez.compute.downloads import package_settings
 from ez.compute.facts import Facts
 from ez.compute.prepare import apply, archive
 from ez.compute.step import Step
 from ez.env.shares.model import AZBLOB, GCS, LOCAL, NFS, RCLONE, S3, SMB, Share
+from ez.env.shares.programs import program
 from ez.errors import CommandError, PrepareError, Result
 from ez.events import Sink, step
 from ez.models import Network
@@ -66,11 +66,6 @@ def keep_login(host: Host, share: Share, lines: Mapping[str, str], *, lasts: boo
     text = "".join(f"{key}={value}\n" for key, value in lines.items())
     result = _as_root(host, "login", [share.credential, "keep" if lasts else ""], text.encode())
     return tuple(result.text.split())
-
-
-def program(name: str) -> str:
-    """A shell program of this room."""
-    return files("ez.env.shares").joinpath("scripts", f"{name}.sh").read_text("utf-8")
 
 
 def conf_of(share: Share, owner: tuple[int, int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ez.env.shares.model import LOCAL, STATES, Share, ShareState
-from ez.env.shares.mounting import program
+from ez.env.shares.programs import program
 from ez.ssh.host import Host
 
 _SECONDS = 60

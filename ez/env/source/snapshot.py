@@ -28,7 +28,7 @@ from ez.ssh.host import Host
 LARGEST = 512 << 20
 """Bytes of all files together."""
 
-ALWAYS = ("build.envd",)
+ALWAYS = ("build.envd", "ez.toml")
 
 _LINKS_AT_MOST = 16
 _ENTRY = re.compile(r"([fdl]) ([0-7]+) ([0-9]+) (\./.*|\.)", re.S)

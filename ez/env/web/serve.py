@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from urllib.parse import quote
@@ -47,10 +48,19 @@ class Sources:
     open_vsx: str = ""
 
 
-def serve(host: CommandHost, kind: str, environment: str, workdir: str, sources: Sources) -> Served:
-    """Have it run, installed where it is not; `kind` is one of `IN_BROWSER`. Raises ContainerError."""
+def serve(
+    host: CommandHost, kind: str, environment: str, workdir: str, sources: Sources, tell: Callable[[str], None]
+) -> Served:
+    """Have it run, installed where it is not; `kind` is one of `IN_BROWSER`. `tell` gets words for what takes long.
+    Raises ContainerError."""
+
+    def on_line(line: str) -> None:
+        word, _, doing = line.strip().partition(" ")
+        if word == "doing":
+            tell(doing)
+
     arguments, data = _request(kind, workdir, sources)
-    done = host.script(_script(kind), arguments, input=data, timeout=_SECONDS, check=False)
+    done = host.script(_script(kind), arguments, input=data, timeout=_SECONDS, check=False, on_line=on_line)
     told = {key: value for key, _, value in (line.partition(" ") for line in done.text.splitlines())}
     if "socket" not in told:
         ended = f"no-way it ended with exit code {done.exit_code} {' '.join(done.last_lines(2))}"

@@ -70,8 +70,9 @@ def test_docker_hub_has_several_names_and_others_have_one() -> None:
 
 def test_a_key_of_gpg_is_never_an_option() -> None:
     assert gpg_key("0123ABCD!") == "0123ABCD!"
-    assert gpg_key("Ann Example <ann@example.org>")
-    for name in ("--output=x", "-u", "", "a\nb", "$(id)", "a;b"):
+    for name in ("Ann Example <ann@example.org>", "José O'Hara (work) <jo@example.org>", "<ann@example.org>"):
+        assert gpg_key(name) == name
+    for name in ("--output=x", "-u", "", "a\nb", "$(id)", "a\x1b[2J"):
         assert gpg_key(name) is None
 
 

@@ -7,17 +7,22 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ez.config import resolve
+from ez.env.doctor_link import link_check
 from ez.env.link import keeper as keeper_module
 from ez.env.link.connection import Connection
 from ez.env.link.keeper import KeeperProcess
 from ez.env.link.local import LocalServer
-from ez.env.link.service import Line
+from ez.env.link.places import make_private, records, socket_directory
+from ez.env.link.service import Keep, Line
 from ez.errors import KeeperError, LinkLostError
+from ez.state import EnvironmentRecord, State
 from tests.env.link.box import PROBES, SERVICES, Box, box, until
 
 
@@ -25,6 +30,18 @@ from tests.env.link.box import PROBES, SERVICES, Box, box, until
 def place(home: Path) -> Iterator[Box]:
     with box(home) as made:
         yield made
+
+
+def test_a_keeper_that_was_killed_leaves_no_connection(place: Box) -> None:
+    """The next one ends it."""
+    for folder in (place.keep.sockets, place.keep.records):
+        make_private(folder)
+    left = Connection.open(place.keep)
+    (before,) = place.children()
+    with place.kept():
+        place.connect()
+        until(lambda: before not in place.children() and len(place.children()) == 1)
+    assert left.is_lost(5)
 
 
 def test_the_ways_over_a_connection(place: Box) -> None:
@@ -99,3 +116,23 @@ def test_what_cannot_be_entered_says_why(place: Box) -> None:
     with pytest.raises(LinkLostError, match="Host key verification failed") as raised:
         Connection.open(place.keep)
     assert raised.value.hint == "ssh e.box.ez true"
+
+
+def test_doctor_names_a_connection_that_is_lost(home: Path) -> None:
+    settings = resolve(environment={"HOME": str(home)})
+    with State(settings.directories.database) as state:
+        state.save_environment(EnvironmentRecord("e", "box", status="running"))
+    assert link_check(settings).detail == "0, of 1 environments that run"
+    own, ssh = settings.directories.state, ("ssh", "-F", "/dev/null", "-o", "ProxyCommand=false")
+    places = socket_directory(own, "e", "box"), records(own, "e", "box")
+    process = KeeperProcess(Keep("e", "box", "e.box.ez", *places, own, ssh, dict(os.environ)), lambda: True, SERVICES)
+    thread = threading.Thread(target=process.run)
+    thread.start()
+    try:
+        until(lambda: link_check(settings).status == "warning")
+        found = link_check(settings)
+        assert "`e.box.ez` cannot be entered" in found.detail
+        assert found.fix == "ez env link start e -c box"
+    finally:
+        process.stop()
+        thread.join(20)

@@ -120,6 +120,34 @@ def names_that_differ_in_case(here: Tree) -> None:
     here.write("README", "changed\n")
 
 
+def names_in_all_scripts(here: Tree) -> None:
+    """A word or more of each script, both forms of composed letters, and what stands outside the basic plane."""
+    names = (
+        "thèse", "the\u0300se", "диплом", "διατριβή", "ավարտաճառ", "დისერტაცია", "תזה", "أطروحة", "پایان‌نامه", "थीसिस",
+        "গবেষণা", "ஆய்வு", "సిద్ధాంతం", "ปริญญานิพนธ์", "ວິທະຍານິພົນ", "ကျမ်း", "និក្ខេបបទ", "论文", "論文", "論文です", "논문",
+        "ᠮᠣᠩᠭᠣᠯ", "ትምህርት", "ᏣᎳᎩ", "📄🧑‍🔬", "𓂀𓏏", "\u202ertl", "zero\u200bwidth",
+    )  # fmt: skip
+    for name in names:
+        here.write(f"{name}/{name}.txt", name)
+        here.git("branch", f"work/{name}")
+    here.git("add", names[0])
+    here.commit("ᚠᛇᚻ")
+    here.write(f"{names[3]}/{names[3]}.txt", "changed\n")
+    here.git("tag", "-a", "-m", "名前", f"tag-{names[17]}")
+    here.git("stash", "push", "-q", "-m", "隠す")
+
+
+def ten_thousand_files(here: Tree) -> None:
+    for number in range(10_000):
+        here.write(f"part{number // 500}/folder{number // 50}/file{number}.py", f"value = {number}\n")
+    here.git("add", "-A")
+    here.git("-c", "gc.auto=0", "commit", "-q", "-m", "many")
+    for number in range(0, 10_000, 200):
+        here.write(f"part{number // 500}/folder{number // 50}/file{number}.py", f"value = -{number}\n")
+    for number in range(100):
+        here.write(f"loose/file{number}", f"{number}\n")
+
+
 def a_mixture(here: Tree) -> None:
     states.with_remote(here)
     stashes(here)
@@ -175,6 +203,8 @@ STATES: tuple[Callable[[Tree], None], ...] = (
     large_files,
     mixed_line_ends,
     names_that_differ_in_case,
+    names_in_all_scripts,
+    ten_thousand_files,
     a_mixture,
     sha256,
     sparse_index_entry_gone,

@@ -244,6 +244,39 @@ def test_killed_at_each_start_of_git(world: World, tmp_path: Path, first: bool) 
     assert call > 20
 
 
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_what_git_throws_away_is_not_needed(world: World, side: str) -> None:
+    world.here.write("folder/doomed", "x\n")
+    world.here.commit("doomed")
+    world.up()
+    tree = getattr(world, side)
+    tree.git("reset", "-q", "--hard", "HEAD~1")
+    tree.git("reflog", "expire", "--expire=now", "--all")
+    tree.git("gc", "-q", "--prune=now")
+    tree.write("fresh", "x\n")
+    moved = world.up() if side == "here" else world.home()
+    assert moved.conflicts == ()
+    assert "fresh" in moved.paths
+    assert not (world.up() if side == "here" else world.home()).changed
+
+
+def test_line_ends_of_the_persons_settings_change_no_file(world: World) -> None:
+    world.here.git("config", "core.autocrlf", "input")
+    world.here.write("dos", b"one\r\ntwo\r\n")
+    world.here.commit()
+    world.up()
+    assert (world.there.path / "dos").read_bytes() == b"one\r\ntwo\r\n"
+    assert not world.up().changed
+
+
+def test_a_folder_that_becomes_a_link_to_its_files(world: World) -> None:
+    (world.here.path / "src").rename(world.here.path / "other")
+    (world.here.path / "src").symlink_to("other")
+    world.up()
+    assert described(world.there) == described(world.here)
+    assert not world.up().changed
+
+
 def _copy_all(places: Sequence[Path], kept: Path) -> None:
     for place in places:
         if place.exists():

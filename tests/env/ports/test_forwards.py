@@ -136,7 +136,8 @@ def test_a_port_that_is_taken_on_one_address_alone_is_taken() -> None:
             held.close()
 
 
-def test_ports_that_programs_open_keep_their_place_here(forwards: Forwards) -> None:
+def test_ports_that_programs_open_keep_their_place_here(forwards: Forwards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For an hour without them."""
     (new,) = forwards.listening([Listener(1000, "echo")])
     assert (new.why, new.program, new.listens) == ("opened", "echo", True)
     assert forwards.listening([]) == ()
@@ -144,6 +145,11 @@ def test_ports_that_programs_open_keep_their_place_here(forwards: Forwards) -> N
     assert forwards.listening([Listener(1000, "echo")]) == ()
     many = [Listener(port) for port in range(20_000, 20_200)]
     assert len(forwards.listening(many)) == len(forwards.shown()) == 64
+    asked = forwards.want(20_000)
+    forwards.listening([])
+    monkeypatch.setattr("ez.env.ports.forwards._now", lambda: time.monotonic() + 4000)
+    forwards.listening([])
+    assert [one.port for one in forwards.shown()] == [asked.port]
 
 
 def test_what_listens_is_told_when_it_changes(home: Path) -> None:

@@ -55,6 +55,26 @@ def test_a_repo_shares_only_folders_of_its_own(project: Path, source: str) -> No
         chosen.asked(settings_of(project, f'data = "{source}:/data"\n'), (), project)
 
 
+@pytest.mark.parametrize("source", ["local:.", "local:./nested", "local:.git", "local:.git/hooks"])
+def test_a_repo_does_not_have_its_git_written_from_elsewhere(project: Path, source: str) -> None:
+    """What is in there is run here."""
+    for folder in (".git/hooks", "nested/.git"):
+        (project / folder).mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"\.git"):
+        chosen.asked(settings_of(project, f'data = "{source}:/data"\n'), (), project)
+    assert chosen.asked(settings_of(project, f'data = "{source}:/data:ro"\n'), (), project)
+
+
+@pytest.mark.parametrize(
+    "source", ["local:/", "local:~", "local:~/repo/..", "local:~/.ssh", "local:~/.ssh/deep", "local:~/x"]
+)
+def test_nobody_shares_their_keys(project: Path, source: str) -> None:
+    (project.parent / ".ssh" / "deep").mkdir(parents=True)
+    (project.parent / "x").symlink_to(".ssh")
+    with pytest.raises(UsageError, match="keys"):
+        chosen.asked(resolve(), (f"{source}:/data:ro",), project)
+
+
 def test_a_person_shares_what_they_like(project: Path) -> None:
     (share,) = chosen.asked(resolve(), ("local:../repo/data:~/data",), project)
     assert (share.place, share.below, share.flagged) == (str(project / "data"), "", True)

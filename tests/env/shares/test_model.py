@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ez.env.shares.login import lines_of
 from ez.env.shares.model import Share, parse_share
 from ez.env.shares.mounting import conf_of, rclone_of
 from ez.errors import UsageError
@@ -38,7 +39,9 @@ def test_sources(text: str, kind: str, place: str, server: str) -> None:
         "smb://host:/data", "smb://a b/c:/data", "smb://host:99999/s:/data", "s3://[::1:/data", "nfs://:/data",
         "s3://bucket?evil=1:/data", "s3://bucket?endpoint=a b:/data", "s3://u@bucket:/data", "smb://h/a/../b:/data",
         "rclone::sftp,host=x\u003apath", "/a:/", "/a:/etc", "/a:/usr/lib/x", "/a:/proc", "/a:/mnt/ez", "/a:~", "/a:b",
-        "/a:/b/../../etc", "/a\n:/data", "/a\x1b[2J:/data", f"/{'a' * 3000}:/data",
+        "/a:/b/../../etc",
+        "azblob://account/box?endpoint=http://127.0.0.1:10000:/data",
+        "/a\n:/data", "/a\x1b[2J:/data", f"/{'a' * 3000}:/data",
     ],
 )  # fmt: skip
 def test_what_is_no_share(text: str) -> None:
@@ -73,3 +76,20 @@ def test_one_login_for_the_shares_of_a_server() -> None:
     assert name("smb://host/team/a:/data") == name("smb://ann@host/team/b:/other:ro")
     assert len({name(f"{text}:/x") for text in ("smb://host/team", "smb://host/other", "s3://team", "gcs://team")}) == 4
     assert isinstance(parse_share("x", "s3://b:/d"), Share)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "told"),
+    [
+        ("azblob://account/box/deep", "a+key/==", {"user": "", "secret": "a+key/=="}),
+        ("azblob://account/box/deep", "?sv=1&sig=x", {"sas": "https://account.blob.core.windows.net/box?sv=1&sig=x"}),
+        (
+            "azblob://account/box?endpoint=blob.core.chinacloudapi.cn",
+            "sv=1&sig=x\n",
+            {"sas": "https://account.blob.core.chinacloudapi.cn/box?sv=1&sig=x"},
+        ),
+        ("azblob://account/box", "http://10.0.0.7/account/box?sig=x", {"sas": "http://10.0.0.7/account/box?sig=x"}),
+    ],
+)
+def test_what_logs_in_to_azures_blobs(text: str, secret: str, told: dict[str, str]) -> None:
+    assert lines_of(parse_share("x", f"{text}:/data"), "", "", secret) == told

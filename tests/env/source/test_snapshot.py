@@ -66,7 +66,7 @@ def test_what_is_wanted_is_mirrored(there: Tree, here: Tree, box: Box, cache: Pa
         if path.split("/")[0] not in (*WANTED, "other.envd") or path == "data/pipe":
             del expected[path]
     assert listed(source.directory) == expected
-    assert source.fetched == (*WANTED, "other.envd")
+    assert source.fetched == (WANTED[0], "ez.toml", *WANTED[1:], "other.envd")
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
 
 
@@ -101,9 +101,9 @@ def test_only_what_differs_travels_and_what_went_away_goes(there: Tree, here: Tr
 
 def test_more_is_fetched_when_the_definition_asks(there: Tree, here: Tree, box: Box, cache: Path) -> None:
     source = look(box, here, cache)
-    assert source.fetched == ("build.envd", "other.envd")
+    assert source.fetched == ("build.envd", "ez.toml", "other.envd")
     more = fetch_more(box, source, ["requirements.txt", "not/there", "src/"])
-    assert more.fetched == ("build.envd", "other.envd", "requirements.txt", "not/there", "src")
+    assert more.fetched == ("build.envd", "ez.toml", "other.envd", "requirements.txt", "not/there", "src")
     assert sorted(listed(more.directory)) == ["build.envd", "other.envd", "requirements.txt", "src", "src/main.py"]
     whole = fetch_more(box, more, ["."])
     assert ".git" not in listed(whole.directory)

@@ -24,6 +24,7 @@ install_tools() {
     fi
     # shellcheck disable=SC2086 # no word where there is no extra package
     install_needed $extra
+    want_perl
     [ -z "$made_policy" ] || rm -f "$policy"
     # Host keys made by the package would be the same in every container of this image.
     rm -f /etc/ssh/ssh_host_*
@@ -59,6 +60,16 @@ install_needed() {
         echo "ez: use a base image of Debian or Ubuntu, or \`ez build --plain\` for an image that is not entered" >&2
         exit 1
     fi
+}
+
+# The one agent socket and what is asked at home are Perl, which Git does not bring along on these distributions. An
+# image that cannot have it does without them.
+want_perl() {
+    ! command -v perl >/dev/null 2>&1 || return 0
+    case $manager in
+        dnf | microdnf | yum) manager_install perl-interpreter perl-IO perl-Socket || true ;;
+        apk) manager_install perl || true ;;
+    esac
 }
 
 make_user() {

@@ -188,6 +188,9 @@ put_together() {
 
 part() { own_git rev-parse -q --verify "$1:$2"; }
 
+# whole OBJECT...: whether all their trees are here; the repo may have thrown away some that a note relies on.
+whole() { own_git rev-list --objects --no-object-names --quiet --filter=blob:none "$@" >/dev/null 2>&1; }
+
 # amended TREE INFO: the tree with the entries of INFO (for `update-index --index-info`, NUL) put in.
 amended() {
     rm -f "$own/amend.index"

@@ -1,9 +1,23 @@
 # say all that a repo is, as one tree, and what changed since both sides were equal: NAME PATH META SUB MODULE BORROWED KEY
 enter "$1" "$2" "$3" "$4" "$5" "$6"
 key=$7
+
+# say_folding: what names the place of a repo to be takes for the same, asked with a folder beside it that goes again.
+say_folding() {
+    above=$place
+    while [ ! -d "$above" ]; do above=$(dirname "$above"); done
+    probe=$(mktemp -d "$above/.ez-names.XXXXXX" 2>/dev/null) || return 0
+    : >"$probe/name"
+    : >"$probe/$(printf 'e\314\201')"
+    [ ! -e "$probe/NAME" ] || say folds-case yes
+    [ ! -e "$probe/$(printf '\303\251')" ] || say folds-unicode yes
+    rm -rf "$probe"
+}
+
 if [ -z "$real" ]; then
     say repo absent
     say path "$place"
+    say_folding
     say done yes
     exit 0
 fi
@@ -18,6 +32,8 @@ case $real in
     "$common"/modules/*) say module "${real#"$common"/}" ;;
 esac
 [ ! -e "$real/hEAD" ] || say folds-case yes
+# Git sets it, either way, where a file system takes composed and decomposed letters for the same.
+! git config --file "$common/config" core.precomposeunicode >/dev/null || say folds-unicode yes
 if [ -z "$sub" ] && [ -e "$meta/state" ]; then
     say carried "$(cat "$meta/state")"
 fi
@@ -155,7 +171,7 @@ fi
 serial=0 record=
 if [ -f "$own/records/$key" ]; then
     read -r serial record <"$own/records/$key"
-    own_git cat-file -e "$record:work" 2>/dev/null || serial=0 record=
+    whole "$record" || serial=0 record=
 fi
 say serial "$serial"
 say record "$record"

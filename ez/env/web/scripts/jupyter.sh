@@ -1,6 +1,6 @@
 # Have Jupyter Lab run, at a unix socket for its user alone. $1: the directory it begins in. $2: `jupyterlab` as pip is
-# to have it where the environment has none. Prints `socket PATH`, `token TEXT` and `state here|started`, or
-# `trouble WORD DETAIL`. The token is in a file and never an argument: every user may read those of a program.
+# to have it where the environment has none. Prints `doing WORDS` for what takes long, then `socket PATH`, `token TEXT` and
+# `state here|started`, or `trouble WORD DETAIL`. The token is in a file and never an argument: every user may read those of a program.
 set -u
 umask 077
 workdir=$1
@@ -59,6 +59,7 @@ find_python() {
     venv=$place/venv
     if ! "$venv/bin/python" -c 'import jupyterlab, jupyter_server' 2>/dev/null; then
         rm -rf "$venv"
+        echo "doing install Jupyter Lab, once in this container" >&3
         install >"$place/install.log" 2>&1 ||
             trouble no-install "$(tail -n 2 "$place/install.log" | tr '\n' ' ' | cut -c 1-300)"
     fi
