@@ -86,10 +86,7 @@ def large_file(there: Tree) -> None:
 
 
 MOST_TELLING = (
-    states.stashes,
-    states.unfinished_merge,
     states.unfinished_rebase,
-    states.only_intended,
     states.marked,
     states.notes_and_old_tags,
     states.submodules_with_work,
