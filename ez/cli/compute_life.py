@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ from ez.cli.saving import SkipOption, save_before
 from ez.cli.session import Session, confirm, require_answer, session
 
 if TYPE_CHECKING:
+    from ez.env.migrate.saving import Saved
     from ez.state import MachineRecord
 
 
@@ -153,17 +155,16 @@ def _change(
 
     with session(f"compute-{verb}", json_output=json_output, quiet=quiet, verbose=verbose) as run:
         cloud = cloud_context(run)
-        if verb == "stop" and not force:
-            save_before(run, name, verb)
+        saved = save_before(run, name, verb) if verb == "stop" and not force else ()
         record = act(name, cloud, force=agreed(name, verb, force, cloud))
         ssh_config(run).close_master(f"ez-{name}")
         known = run.state.computer(name)
         if known is not None and verb != "stop":
             publish_computer(run, known)
-        _show(run, record, words(record))
+        _show(run, record, words(record), saved)
 
 
-def _show(run: Session, record: MachineRecord, sentence: str) -> None:
+def _show(run: Session, record: MachineRecord, sentence: str, saved: tuple[Saved, ...] = ()) -> None:
     from ez.cli.cloud import cloud_context
     from ez.cli.compute_list import row_of
 
@@ -171,6 +172,7 @@ def _show(run: Session, record: MachineRecord, sentence: str) -> None:
     if not run.json_output:
         say(sentence)
     elif run.state.machines.named(record.name) is not None:
-        print_json(row_of(record.name, cloud_context(run)))
+        row = asdict(row_of(record.name, cloud_context(run)))
+        print_json({**row, "saved": saved} if saved else row)
     else:
         print_json({"name": record.name, "power": record.power, "size": record.size, "region": record.region})

@@ -49,6 +49,7 @@ def test_from_nothing_to_nothing(ann: Person, cloud: Emulator, folder: Path, nam
     assert ann.ssh(f"{name}.ez", "echo $USER").stdout == "envd\n"
     assert ann.ssh("ez-gpu1", "cat /etc/ez/watchdog.conf").stdout.startswith("30 deallocate ")
 
+    ann.ssh(f"{name}.ez", f"echo before the stop > {name}/first")
     keeps_awake(ann)
     comes_from_elsewhere(ann, cloud)
     stops_and_goes_on(ann, cloud, folder, name)
@@ -59,6 +60,8 @@ def test_from_nothing_to_nothing(ann: Person, cloud: Emulator, folder: Path, nam
     assert f"work of `{name}` on `gpu1` is saved: {saved['path']}" in deleted.stderr
     ann.run("git", "fetch", "-q", saved["path"], "refs/ez/files:refs/saved", cwd=folder)
     assert ann.run("git", "show", "refs/saved:not-committed", cwd=folder).stdout == "new\n"
+    ann.ez("env", "saved", "restore", name, "--to", str(folder.parent / "again"))
+    assert (folder.parent / "again" / "first").read_text() == "before the stop\n"
     assert (gone["deleted"], gone["environments"]) == ("gpu1", [name])
     assert gone["cost"] == pytest.approx(cloud.bill(), abs=6 * A_SECOND)  # One for each change of its power.
     assert (cloud.count(), cloud.rate) == (0, 0)
@@ -82,7 +85,8 @@ def comes_from_elsewhere(ann: Person, cloud: Emulator) -> None:
 
 
 def stops_and_goes_on(ann: Person, cloud: Emulator, folder: Path, name: str) -> None:
-    ann.ez("compute", "stop", "gpu1")
+    (saved,) = ann.ez("compute", "stop", "gpu1", "--json").json["saved"]
+    assert (saved["changes"], saved["before"]) == (1, False)
     assert cloud.machine("gpu1").power == "deallocated"
     assert "ez compute start gpu1" in ann.ez("env", "stop", name, code=1).told
     assert [each["status"] for each in ann.ez("env", "ls", "--json").json] == ["off"]

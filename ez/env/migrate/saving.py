@@ -15,7 +15,7 @@ from ez.env.migrate.saved import Bundle, Group, free_stem, groups, same_work, wr
 from ez.env.migrate.side import Side
 from ez.env.source.wire import Reply
 from ez.errors import EzError, LinkLostError, SourceError
-from ez.events import Notice, Sink
+from ez.events import Sink
 from ez.names import shown
 from ez.ssh.host import Host
 
@@ -127,7 +127,8 @@ def _find(side: Side, keys: tuple[str, ...], sink: Sink, depth: int) -> Iterator
     seen = look(side, "none", (), sink)
     if not seen.here:
         if side.sub:
-            sink(Notice(f"not looked at: the repo of `{shown(side.sub)}` is elsewhere", "warning"))
+            what = f"the Git directory of `{shown(side.sub)}` in `{side.env}` is elsewhere, so it cannot be looked at"
+            raise SourceError(what, "commit and push what is there")
         return
     reply = side.call("save", keys, {}, sink)
     if "size" in reply.values:
