@@ -27,4 +27,6 @@ def have_keeper(host: Host) -> None:
         "parcel": empty,
         **{name: program(name).encode() for name in _PROGRAMS},
     }
-    host.script(scripts.joinpath("keeper.sh").read_text("utf-8"), input=gzip.compress(b"".join(parcel(contents))), timeout=30)
+    host.script(
+        scripts.joinpath("keeper.sh").read_text("utf-8"), input=gzip.compress(b"".join(parcel(contents))), timeout=30
+    )

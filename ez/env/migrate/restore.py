@@ -124,7 +124,7 @@ def _have_base(repo: _Repo, file: Path, bases: Iterable[Path], bundle: Bundle, s
     added = settings_to_add(bundle.settings, (), into_person=True)
     for number, url in enumerate(value for key, value in added if key.startswith("remote.") and key.endswith(".url")):
         sink(Notice(f"the commits below the saved ones are asked of {shown(url)}"))
-        repo.run("fetch", "-q", "--no-tags", url, f"+refs/*:{_BASE}/{number}/*", variables=_ANY, check=False)
+        repo.run("fetch", "-q", "--no-tags", "--", url, f"+refs/*:{_BASE}/{number}/*", variables=_ANY, check=False)
         if not lacks():
             return
     raise SourceError(

@@ -11,7 +11,7 @@ _UP = re.compile(
     r"(remote\..+\.(url|fetch)|branch\..+\.(remote|merge|rebase)|submodule\..+\.(url|active)|user\.(name|email))", re.S
 )
 _HOME = re.compile(r"(remote\..+\.(url|fetch)|branch\..+\.(remote|merge|rebase)|submodule\..+\.(url|active))", re.S)
-_ADDRESS = re.compile(r"(https?://|ssh://|[\w.-]+@[\w.-]+:|[\w.-]+:|\.{0,2}/)[^\x00-\x1f]*")
+_ADDRESS = re.compile(r"(?!-)(https?://|ssh://|[\w.-]+@[\w.-]+:|[\w.-]+:|\.{0,2}/)[^\x00-\x1f]*")
 
 
 def settings_to_add(

@@ -306,6 +306,7 @@ def test_a_hostile_computer_writes_nothing_outside(world: World) -> None:
     there.git("config", "core.fsmonitor", f"touch '{trap}'; false")
     there.git("config", "core.sshCommand", f"touch '{trap}'")
     there.git("config", "remote.evil.url", f"ext::touch {trap}")
+    there.git("config", "remote.evil-too.url", "-o:x")
     there.git("config", "submodule.x.update", f"!touch {trap}")
     there.write(".git/hooks/reference-transaction", f"#!/bin/sh\ntouch '{trap}'\n", 0o755)
     there.write(".gitattributes", "* filter=evil\n")
