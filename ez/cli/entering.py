@@ -34,15 +34,23 @@ def enter(run: Session, record: EnvironmentRecord, words: Sequence[str], *, yes:
     return code
 
 
+def refuse_stopped(run: Session, record: EnvironmentRecord) -> None:
+    """Raises ContainerError for what the index knows as stopped and its computer, too: a connection that is kept may
+    not have noticed yet."""
+    error = why_not_entered(run, record) if record.status != "running" else None
+    if error is not None:
+        raise error
+
+
 def have_started(run: Session, record: EnvironmentRecord, *, yes: bool) -> None:
     """Start what the index knows as stopped, once the person has said so. Raises ContainerError where nobody can."""
-    if record.status == "running":
+    try:
+        refuse_stopped(run, record)
         return
-    error = why_not_entered(run, record)
-    if error is None:
-        return
-    if not (yes or sys.stdin.isatty()):
-        raise error
+    except ContainerError as stopped:
+        if not (yes or sys.stdin.isatty()):
+            raise
+        error = stopped
     from ez.env import manage
 
     run.stop_progress()

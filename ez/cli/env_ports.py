@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ez.cli.access import environment, let_in
-from ez.cli.entering import told_if_stopped
+from ez.cli.entering import refuse_stopped, told_if_stopped
 from ez.cli.env_ssh import door
 from ez.cli.keeping import keep, keeper_of, records_of
 from ez.cli.options import ComputerOption, EnvironmentArgument, JsonOption
@@ -36,6 +36,7 @@ def ports(name: EnvironmentArgument = None, compute: ComputerOption = None, json
     """
     with session("env-ports", json_output=json_output, log=False) as run:
         record = environment(run, name, compute)
+        refuse_stopped(run, record)
         keeper = keeper_of(run, record.name, record.computer)
         kept = keeper.runs()
         found = forwards_of(keeper, "list") if kept else _seen(run, record)
