@@ -1,4 +1,5 @@
-"""`ez env up` of a repo with 10,000 files of which 50 changed, beside `rsync -a --delete` of the same tree.
+"""`ez env up` of a repo with 10,000 files of which 50 changed, beside `rsync -a --delete` of the same tree; then of a
+file of 1 GB that Git does not know, there and back.
 
 Both go through a relay that counts bytes, to one computer, in turns. rsync brings the bytes of the work tree and of
 `.git`, and neither notices what was changed on both sides.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from scripts.benchmarks._person import EZ, Person, person
 from tests.testbed import Relay, Testbed
 
 FILES, CHANGED, ROUNDS = 10_000, 50, 5
+GIGABYTE = 1 << 30
 LATENCY = 0.01
 """Seconds one way."""
 
@@ -47,9 +49,12 @@ class World:
         command = ("rsync", "-a", "--delete", "-e", shell, f"{self.directory}/", f"{self.login}:copy/")
         return self._counted(lambda: self.somebody.run(*command))
 
-    def _counted(self, action: object) -> tuple[float, int]:
+    def home(self, directory: Path) -> tuple[float, int]:
+        command = (EZ, "env", "home", "bench-migrate", "-c", "box", "--to", str(directory), "--quiet")
+        return self._counted(lambda: self.somebody.run(*command))
+
+    def _counted(self, action: Callable[[], object]) -> tuple[float, int]:
         self.relay.reset_counters()
-        assert callable(action)
         seconds = timed(action)
         return seconds, self.relay.bytes_to_client + self.relay.bytes_to_server
 
@@ -77,6 +82,36 @@ def main() -> None:
             ratio = ours[place] / theirs[place]
             rows.append((f"{what}, of rsync's", f"{ratio:.2f}", ratio_against(budget, ratio)))
         table(rows)
+        _gigabyte(world, ways)
+
+
+def _gigabyte(world: World, ways: Mapping[str, Callable[[], tuple[float, int]]]) -> None:
+    """A file that cannot be compressed goes there and comes back into a directory of its own. Ends the benchmark where
+    what came back is anything else."""
+    with (world.directory / "large.bin").open("wb") as file:
+        for number in range(GIGABYTE // (1 << 20)):
+            file.write(random.Random(number).randbytes(1 << 20))
+    headline("a file of 1 GB that Git does not know, which cannot be compressed")
+    rows: list[Row] = [(f"{name}, new", _said(*way()), "") for name, way in ways.items()]
+    rows += [(f"{name}, again", _said(*way()), "") for name, way in ways.items()]
+    back = world.somebody.home / "back"
+    rows.append(("ez env home, into a new directory", _said(*world.home(back)), ""))
+    equal = _described(world, back) == _described(world, world.directory)
+    rows.append(("files, index and references came back", "equal" if equal else "NOT EQUAL", ""))
+    table(rows)
+    if not equal:
+        raise SystemExit("error: what came home is not what went")
+
+
+def _described(world: World, directory: Path) -> tuple[str, ...]:
+    """Files, index and references, by what is in them."""
+    commands = (
+        ("sh", "-c", "find . -path ./.git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"),
+        ("git", "ls-files", "--stage"),
+        ("git", "status", "--porcelain"),
+        ("git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"),
+    )
+    return tuple(world.somebody.run(*command, directory=directory) for command in commands)
 
 
 @contextmanager
