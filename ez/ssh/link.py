@@ -18,6 +18,7 @@ from ez.ssh.hostkeys import fingerprint, key_blob
 from ez.ssh.login import login
 from ez.ssh.resolve import Resolved
 from ez.ssh.translate import connecting, link_lost
+from ez.ssh.transport import Transport
 from ez.ssh.wire import PING, Wire, dial, dial_through
 
 WINDOW = 8 * 1024 * 1024
@@ -164,7 +165,7 @@ def _handshake(
     resolved: Resolved, host_keys: Sequence[str], environment: Mapping[str, str], timeout: float
 ) -> tuple[paramiko.Transport, Wire]:
     wire = _dial(resolved, environment, timeout)
-    transport = paramiko.Transport(wire, default_window_size=WINDOW)
+    transport = Transport(wire, window=WINDOW)
     transport.banner_timeout = timeout
     # Ask for the pinned kinds first, but for the others too: a changed key is to be told from an unknown kind.
     options = transport.get_security_options()

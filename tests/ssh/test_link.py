@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from paramiko.packet import Packetizer
 
 from ez.errors import HostUnreachableError, LinkLostError, Result
 from ez.ssh.host import Host
@@ -88,6 +89,16 @@ def test_a_link_lost_in_the_login_is_an_unreachable_computer(server: Sshd, conne
     relay.cut_after(2000)
     with pytest.raises(HostUnreachableError):
         connect(server.endpoint, relay=relay)
+
+
+def test_commands_that_end_while_keys_are_exchanged_anew(
+    server: Sshd, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they do each half gigabyte: a channel's end is answered by the thread that exchanges the keys."""
+    monkeypatch.setattr(Packetizer, "REKEY_BYTES", 200_000)
+    box = connect(server.endpoint)
+    for _ in range(40):
+        assert len(box.run(["head", "-c", "150000", "/dev/zero"], timeout=20).stdout) == 150_000
 
 
 def test_a_proxy_is_closed_by_everybody_at_once() -> None:
