@@ -54,8 +54,7 @@ class CommandHost(ABC):
         agent: bool = False,
         on_line: Callable[[str], None] | None = None,
     ) -> Result:
-        shown = shorten(" ".join([f"[{script_title(text)}]", *([command_line(args)] if args else [])]))
-        argv = ["sh", "-c", text, "ez", *args]
+        argv, shown = _program(text, args)
         return self._run(argv, shown, input=input, check=check, timeout=timeout, agent=agent, on_line=on_line)
 
     def pour(
@@ -68,8 +67,7 @@ class CommandHost(ABC):
         check: bool = True,
         timeout: float | None = None,
     ) -> Result:
-        shown = shorten(" ".join([f"[{script_title(text)}]", *([command_line(args)] if args else [])]))
-        argv = ["sh", "-c", text, "ez", *args]
+        argv, shown = _program(text, args)
         return self._run(
             argv, shown, input=input, check=check, timeout=timeout, agent=False, on_line=None, output=output
         )
@@ -112,3 +110,9 @@ class CommandHost(ABC):
         last_lines = tuple(result.last_lines()) if result.exit_code != 0 else ()
         self._sink(CommandRun(self._name, shown, result.exit_code, seconds, last_lines))
         return result
+
+
+def _program(text: str, args: Sequence[str]) -> tuple[list[str], str]:
+    """The command line of a shell program, and how logs show it."""
+    shown = " ".join([f"[{script_title(text)}]", *([command_line(args)] if args else [])])
+    return ["sh", "-c", text, "ez", *args], shorten(shown)
